@@ -17,7 +17,7 @@ from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
 from gradtui.diagnosis.findings import INFORMATION_CODES, CureOffer, Finding, in_order
 from gradtui.diagnosis.judged import AnsweredQuestions, judged_of, objection
 from gradtui.diagnosis.outcome import Outcome, outcome_of
-from gradtui.diagnosis.profile import healthy_range
+from gradtui.diagnosis.profile import growth, healthy_range
 from gradtui.diagnosis.reading import evidence_of
 from gradtui.diagnosis.rules import advice_without_finding, diagnose, has_learned, learns, remarks
 from gradtui.judgement import EARLY_STEPS
@@ -192,7 +192,10 @@ class RunMonitor:
         values = np.asarray(self.snapshot.latest, np.float64)
         layers = self.snapshot.meta.layers if self.snapshot.meta else ()
         level = last_hidden_layer([layer.kind for layer in layers])
-        return values, healthy_range(self.metric, values, [layer.parameters for layer in layers], level)
+        grown = growth(self.snapshot.curves.get("grad_norm"))
+        return values, healthy_range(
+            self.metric, values, [layer.parameters for layer in layers], level, grown
+        )
 
     # -- its diagnosis
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradtui import metrics
 from gradtui.diagnosis.evidence import Evidence, Floats, Series, Steps
+from gradtui.runs.summary import Summary
 
 START_SAMPLES, START_STEPS = 5, 100
 """Where the output layer starts at 0 (fixup), the first step's gradient is 0 by design. Then the start is read from the
@@ -182,19 +183,40 @@ def over_lags(hidden_grad: Series) -> Profile:
     return Profile(hidden_grad.steps, relative, tuple(range(relative.shape[1] - 1, -1, -1)))
 
 
+MOST_GROWTH = 100.0
+"""The growth of the whole gradient since the first step beyond which no profile over depth is healthy."""
+
+
+def growth(norms: Summary | None, step: int | None = None) -> float:
+    """Return the norm of the whole gradient at a step over that of the first step that has one; 1 if unknown.
+
+    Args:
+        norms: the recorded norms; None where a run has none.
+        step: the step; None is the newest.
+    """
+    if norms is None or not len(norms):
+        return 1.0
+    first = norms.min[np.isfinite(norms.min) & (norms.min > 0)]
+    at = len(norms) if step is None else int(np.searchsorted(norms.step, step, side="right"))
+    now = float(norms.mean[max(0, at - 1)])
+    return now / float(first[0]) if len(first) and math.isfinite(now) else 1.0
+
+
 def healthy_range(
-    metric: str, values: ArrayLike, parameters: Sequence[int], level: int
+    metric: str, values: ArrayLike, parameters: Sequence[int], level: int, grown: float = 1.0
 ) -> tuple[Floats, Floats] | None:
     """Return the lowest and highest healthy value of each layer, (layers,) both; None for a metric without a range.
 
     Gradients have no healthy size, only a healthy shape: within `headlines.EVEN_DECADES` of the last hidden layer's. A
-    layer's norm also grows with the root of its number of parameters, which is healthy.
+    layer's norm also grows with the root of its number of parameters, which is healthy. A gradient that has grown
+    beyond `MOST_GROWTH` is healthy in no shape.
 
     Args:
         metric: the table's name.
         values: (layers,), at one step.
         parameters: how many each layer has.
         level: index of the last hidden layer, with which the others are compared.
+        grown: the growth of the whole gradient since the first step.
     """
     numbers = np.asarray(values, np.float64)
     known = metrics.find(metric)
@@ -203,7 +225,7 @@ def healthy_range(
     lowest, highest = known.healthy
     if known.baseline is None:
         return np.full(numbers.shape, lowest), np.full(numbers.shape, highest)
-    if not 0 <= level < len(numbers) or len(parameters) != len(numbers):
+    if grown > MOST_GROWTH or not 0 <= level < len(numbers) or len(parameters) != len(numbers):
         return None
     size = float(numbers[level])
     if not (math.isfinite(size) and size > 0):

@@ -18,7 +18,7 @@ from gradtui.charts.text import text_chart, text_heat, text_plane, text_profile
 from gradtui.diagnosis.evidence import last_hidden_layer
 from gradtui.diagnosis.findings import REGISTRY
 from gradtui.diagnosis.monitor import RunDiagnosis, diagnose_run
-from gradtui.diagnosis.profile import healthy_range
+from gradtui.diagnosis.profile import growth, healthy_range
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.overrides import as_options
 from gradtui.headlines import gradient_headline
@@ -35,6 +35,7 @@ from gradtui.report.run_svg import (
     waterfall_svg,
 )
 from gradtui.runs.plane import Plane, read_plane
+from gradtui.runs.summary import Summary
 from gradtui.words import figure, net_in_words, percent, seconds, several, which_layers
 
 if TYPE_CHECKING:
@@ -175,12 +176,13 @@ def _profile(shared: SharedRun) -> Iterator[Picture]:
     first, last = shared.norms("first"), shared.norms("last")
     layers = shared.run.meta.layers if shared.run.meta else ()
     level = last_hidden_layer([layer.kind for layer in layers])
-    healthy = healthy_range("grad_norm", last, [layer.parameters for layer in layers], level)
+    norms = _scalar(shared, "grad_norm")
+    healthy = healthy_range("grad_norm", last, [layer.parameters for layer in layers], level, growth(norms))
     line = None if np.array_equal(first, last, equal_nan=True) else DrawnProfile("first step", first)
     yield Picture(
         "Gradient of each layer",
         f"Norm of the gradient of the layer's parameters at step {shared.summary['steps']:,}, "
-        "on a logarithmic axis; even bars are healthy.",
+        "on a logarithmic axis" + ("." if healthy is None else "; even bars are healthy."),
         profile_svg(DrawnProfile("last step", last), line, healthy),
         text_profile(log10_of(last), width=TEXT_WIDTH, height=TEXT_HEIGHT),
     )
@@ -235,13 +237,17 @@ def _plane_picture(plane: Plane) -> Picture:
     return Picture(f"At step {plane.step:,}", about, plane_svg(plane), text_plane(plane))
 
 
-def batch_curve(shared: SharedRun, name: str, called: str = "batch") -> list[CurveData]:
-    """Return a scalar over the steps as a curve of that name; an empty list where it was not recorded."""
+def _scalar(shared: SharedRun, name: str) -> Summary | None:
     table = shared.run.scalar_table(name)
     if name not in table.columns or table.rows < 2:
-        return []
-    found = table.summary(0, table.rows, CURVE_POINTS).column(table.columns.index(name))
-    if not np.isfinite(found.mean).any():
+        return None
+    return table.summary(0, table.rows, CURVE_POINTS).column(table.columns.index(name))
+
+
+def batch_curve(shared: SharedRun, name: str, called: str = "batch") -> list[CurveData]:
+    """Return a scalar over the steps as a curve of that name; an empty list where it was not recorded."""
+    found = _scalar(shared, name)
+    if found is None or not np.isfinite(found.mean).any():
         return []
     return [CurveData(called, found.step, found.mean, low=found.min, high=found.max)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,20 @@ class RunPhase:
     end: str = ""
     """The status of the end event; empty while there is none. A phase event after it means that the run was resumed."""
     reason: str = ""
+    resumed: float = field(default=0.0, compare=False)
+    """The time at which the last pause ended; 0 if there was none."""
 
     def after(self, event: Event) -> RunPhase:
         """Return the phase after this event has happened."""
         match event["event"]:
             case "phase":
                 paused = self.paused and not self.end
-                return RunPhase(phase=str(event.get("phase", "")), paused=paused)
+                return RunPhase(phase=str(event.get("phase", "")), paused=paused, resumed=self.resumed)
             case "paused":
                 return replace(self, paused=True)
-            case "resumed" | "rewound":
+            case "resumed":
+                return replace(self, paused=False, resumed=float(event.get("time") or 0.0))
+            case "rewound":
                 # A trainer that was killed while paused is not paused when it resumes the run.
                 return replace(self, paused=False)
             case "end":

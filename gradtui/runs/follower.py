@@ -109,6 +109,7 @@ class TableFollower:
         self.last_values: Floats = np.zeros(0, np.float32)
         self._last_time = 0.0
         self._marks: deque[tuple[float, int]] = deque()
+        self._known_rate: float | None = None
 
     def poll(self) -> bool:
         """Read the new rows, and return whether there were any. Without new rows, it only checks the file's size."""
@@ -152,14 +153,22 @@ class TableFollower:
         while len(self._marks) > 2 and self._marks[0][0] < time - RATE_SECONDS:
             self._marks.popleft()
 
-    def rate(self) -> float | None:
+    def rate(self, resumed: float = 0.0) -> float | None:
         """Return the steps a second over the last two seconds recorded, or over the last two rows if they lie further
         apart; None before the second row.
+
+        resumed: the time at which a pause ended. Until two rows were recorded after it, the rate before the pause
+        holds, since the pause itself is no time of a step.
         """
-        if len(self._marks) < 2:
+        after = [mark for mark in self._marks if mark[0] >= resumed]
+        if len(after) < 2 and self._known_rate is not None:
+            return self._known_rate
+        marks = after if len(after) > 1 else self._marks
+        if len(marks) < 2:
             return None
-        (before, first), (now, last) = self._marks[0], self._marks[-1]
-        return (last - first) / (now - before) if now > before and last > first else None
+        (before, first), (now, last) = marks[0], marks[-1]
+        self._known_rate = (last - first) / (now - before) if now > before and last > first else None
+        return self._known_rate
 
 
 @dataclass(frozen=True, eq=False)
@@ -357,7 +366,7 @@ class Follower:
         for source in self._logged.values():
             curves[source.table.columns[0]] = source.history.summary().column(0)
         clock = self._scalars if self._scalars.rows else self._layers
-        rate, steps = clock.rate(), meta.steps if meta else 0
+        rate, steps = clock.rate(self._log.run_phase.resumed), meta.steps if meta else 0
         left = max(0, steps - status.step)
         summary = self._layers.history.summary()
         return Snapshot(

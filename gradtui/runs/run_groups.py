@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gradtui.runs.run_info import RunInfo
+from gradtui.runs.label import Label
+from gradtui.runs.run_info import RunInfo, RunSummary
 from gradtui.words import common_beginning
 
 SEEDS = frozenset({"seed", "random_seed", "manual_seed", "rng_seed", "random_state"})
@@ -87,6 +88,65 @@ def _group_row(name: str, runs: Sequence[RunInfo], size: int) -> RunGroup:
     )
     summary = replace(first.summary, loss=loss, train=train, test=test, seconds=seconds)
     return replace(group, name=name, note="", run=members[0].run, summary=summary)
+
+
+@dataclass(frozen=True)
+class StudyRow(RunInfo):
+    """A StudyRow is a row of a list that stands for the runs of a study, which train different nets."""
+
+    members: tuple[RunInfo, ...] = ()
+    """Its runs, the newest first."""
+    opened: bool = False
+    """Whether its runs follow in the list."""
+
+    @property
+    def title(self) -> str:
+        """Return the name of the study, and how many runs it has."""
+        return f"{'▾' if self.opened else '▸'} {self.name}: {len(self.members)} runs"
+
+    @property
+    def with_problems(self) -> int:
+        """Return how many of its runs have a problem."""
+        return sum(run.summary.judgement.state == "problem" for run in self.members)
+
+    @property
+    def states(self) -> str:
+        """Return how many of its runs are in each state, in words."""
+        counts: dict[str, int] = {}
+        for run in self.members:
+            counts[run.status.state] = counts.get(run.status.state, 0) + 1
+        return ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def study_rows(
+    rows: Iterable[RunInfo], studies: Mapping[Path, str], opened: Collection[str]
+) -> tuple[list[RunInfo], dict[str, list[RunInfo]]]:
+    """Return rows of a list, in which the runs of each study are one row, and the runs of each study that is opened.
+
+    Args:
+        rows: the rows with every run by itself or in its group.
+        studies: the study of each run that belongs to one.
+        opened: the studies whose runs are to follow in the list.
+    """
+    kept: list[RunInfo] = []
+    members: dict[str, list[RunInfo]] = {}
+    for row in rows:
+        study = studies.get(row.run, "") if not isinstance(row, RunGroup) else ""
+        members.setdefault(study, []).append(row) if study else kept.append(row)
+    for study, runs in members.items():
+        kept += [_study_row(study, runs, study in opened)] if len(runs) > 1 else runs
+    return kept, {study: runs for study, runs in members.items() if study in opened and len(runs) > 1}
+
+
+def _study_row(study: str, runs: Sequence[RunInfo], opened: bool) -> StudyRow:
+    members = tuple(sorted(runs, key=lambda run: (run.started, run.id), reverse=True))
+    first = next((run for run in members if run.status.live), members[0])
+    taken = [run.summary.seconds for run in members if run.summary.seconds is not None]
+    # A mean over different nets would say nothing.
+    summary = RunSummary(seconds=sum(taken) if taken else None)
+    status = replace(first.status, step=sum(run.steps for run in members))
+    return StudyRow(members[0].run, study, status, members[0].started, None, Label(), summary, None, members=members,
+                    opened=opened)  # fmt: skip
 
 
 def mean_and_spread(group: RunGroup, key: str) -> tuple[float | None, float | None]:

@@ -91,6 +91,16 @@ def list_studies(root: Path | None = None) -> list[StudyInfo]:
     return sorted(found, key=lambda info: info.changed, reverse=True)
 
 
+def studies_of_runs(root: Path) -> dict[Path, str]:
+    """Return the name of the study's folder of each run that a study in a folder has trained."""
+    found: dict[Path, str] = {}
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(root):
+            if entry.is_dir():
+                found |= dict.fromkeys(StudyIndex(Path(entry.path)).read().values(), entry.name)
+    return found
+
+
 def write_study(folder: Path, spec: StudySpec) -> None:
     """Create the folder and write the study into it. Raises OSError, and ExperimentError as `dumps` does."""
     text = dumps(spec)

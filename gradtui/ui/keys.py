@@ -244,6 +244,19 @@ LAB_KEYS: list[BindingType] = [
 PAGE = 10
 """The columns or lines that a key with shift moves by."""
 
+ZOOM_TIME_KEYS: list[BindingType] = [
+    Binding(
+        "right_square_bracket",
+        "zoom_time(0.5)",
+        "zoom time",
+        key_display="] [",
+        tooltip="A shorter stretch of time, closer; [ shows a longer one.",
+        id="gradient.time-in",
+    ),
+    Binding("left_square_bracket", "zoom_time(2.0)", "longer stretch", show=False, id="gradient.time-out"),
+]
+"""The keys of every chart over time that is drawn from the requested stretch."""
+
 GRADIENT_KEYS: list[BindingType] = [
     Binding(
         "left,h",
@@ -271,15 +284,7 @@ GRADIENT_KEYS: list[BindingType] = [
         id="gradient.zoom-in",
     ),
     Binding("minus", "zoom(2.0)", "more layers", show=False, id="gradient.zoom-out"),
-    Binding(
-        "right_square_bracket",
-        "zoom_time(0.5)",
-        "zoom time",
-        key_display="] [",
-        tooltip="A shorter stretch of time, closer; [ shows a longer one.",
-        id="gradient.time-in",
-    ),
-    Binding("left_square_bracket", "zoom_time(2.0)", "longer stretch", show=False, id="gradient.time-out"),
+    *ZOOM_TIME_KEYS,
     Binding(
         "0",
         "whole",

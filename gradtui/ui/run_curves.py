@@ -107,6 +107,8 @@ def curves_of_run(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) 
         return []
     if what == "grad_norm":
         return _norms(batch, curves)
+    if what == "lr":
+        return [CurveData("rate", batch.step, batch.mean, noisy=False)]
     series = [CurveData("batch", batch.step, batch.mean, batch.min, batch.max)]
     for part in ("train", "test"):
         key = f"{part}_{what}"

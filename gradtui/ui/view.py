@@ -18,6 +18,13 @@ class StepChanged(Message):
     """The step; None is the newest."""
 
 
+@dataclass
+class TimeZoomed(Message):
+    """A TimeZoomed asks the screen for `factor` times as much time in view; 0 is the whole run."""
+
+    factor: float
+
+
 @dataclass(frozen=True)
 class ViewRequest:
     """A ViewRequest says what a screen wants to show of a run; the thread that reads the run answers with ViewData."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gradtui import metrics
 from gradtui.diagnosis.evidence import last_hidden_layer
 from gradtui.diagnosis.factors import Factors, lag_factors, layer_factors
-from gradtui.diagnosis.profile import healthy_range
+from gradtui.diagnosis.profile import growth, healthy_range
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.experiment import Experiment
 from gradtui.runs.follower import CURVE_BUCKETS, Snapshot
@@ -117,7 +117,13 @@ def read_view(
         low=np.fmin.reduce(moment.rows) if len(moment.rows) else values,
         middle=median_of(moment.rows) if len(moment.rows) else values,
         high=np.fmax.reduce(moment.rows) if len(moment.rows) else values,
-        healthy=healthy_range(request.metric, values, [layer.parameters for layer in layers], level),
+        healthy=healthy_range(
+            request.metric,
+            values,
+            [layer.parameters for layer in layers],
+            level,
+            growth(snapshot.curves.get("grad_norm"), request.at),
+        ),
         theory=_theory(request.metric, names, values, experiment),
         matrix=matrix,
         steps=steps,

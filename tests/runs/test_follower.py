@@ -226,6 +226,25 @@ def test_rate_ignores_steps_older_than_two_seconds(tmp_path: Path) -> None:
     training.writer.close()
 
 
+def test_a_pause_does_not_count_as_the_time_of_a_step(tmp_path: Path) -> None:
+    training, now = Training(tmp_path), time.time()
+    follower = Follower(open_run(tmp_path))
+
+    def rate_after(step: int, moment: float) -> float | None:
+        training.writer.append("scalars", step, [1, 1, 1], moment)
+        training.writer.flush()
+        return polled(follower).rate
+
+    rates = [rate_after(step, now - 60 + 0.1 * step) for step in range(1, 20)]
+    assert rates[-1] == pytest.approx(10, rel=0.01)
+    training.says("paused")
+    training.says("resumed")
+    rates = [rate_after(20 + step, time.time() + 0.2 * step) for step in range(1, 4)]
+    # The first step after the pause tells no time yet.
+    assert rates == pytest.approx([10, 5, 5], rel=0.02)
+    training.writer.close()
+
+
 def test_another_measure_can_be_followed_and_any_looked_up(tmp_path: Path) -> None:
     names = ("dense1", "dense2")
     tables = {

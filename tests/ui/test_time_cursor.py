@@ -12,6 +12,7 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.layer.layer_screen import LayerScreen
+from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.layer_charts import ProfileChart
 from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.lab import lab_of, no_standby, screen_text, until
@@ -118,6 +119,14 @@ async def test_both_charts_zoom_and_point_as_one(make_run: MakeRun) -> None:
         await until(pilot, lambda: waterfall._steps[0] == 1)
         assert profile.window is None
         assert waterfall.window is None
+        # The curves have the same keys for time.
+        await pilot.press("3", "right_square_bracket", "right_square_bracket")
+        curves = lab.query(CurvePlot).first()
+        await until(pilot, lambda: waterfall._steps[0] == 151 and curves.window == (151, 200))
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: curves.window == (101, 200))
+        await pilot.press("0")
+        await until(pilot, lambda: waterfall._steps[0] == 1 and curves.window is None)
 
 
 async def test_another_measure_keeps_the_layer_and_the_step(make_run: MakeRun) -> None:

@@ -71,10 +71,12 @@ class PresetsScreen(ModalScreen[ChosenPreset | None], OneAnswer[ChosenPreset | N
         """Return the presets whose name, description or chapter contains every word of a text."""
         wanted = text.lower().split()
         options: list[Option] = []
-        for chapter in CHAPTERS:
+        for number, chapter in enumerate(CHAPTERS, 1):
             matching = [entry for entry in chapter.entries if _matches(chapter, entry, wanted)]
             if matching:
-                options.append(Option(Content.styled(chapter.title, "bold $accent"), disabled=True))
+                options.append(
+                    Option(Content.styled(f"{number}  {chapter.title}", "bold $accent"), disabled=True)
+                )
             options += [Option(_line(entry), id=entry.name) for entry in matching]
         keys = [option.id for option in options]
         if not text and self.current in keys:
@@ -138,5 +140,6 @@ def _detail(name: str) -> Content:
     ]
     if entry.partner:
         lines.append(Content.assemble(("tab", "bold $accent"), f" trains it beside {entry.partner}"))
-    lines.append(Content.styled(f"{chapter.title}: {chapter.about}", "$secondary"))
+    number = CHAPTERS.index(chapter) + 1
+    lines.append(Content.styled(f"{number}  {chapter.title}: {chapter.about}", "$secondary"))
     return Content("\n").join(lines)

@@ -1,4 +1,4 @@
-"""The CurvePane draws the loss, the accuracy or the norm of the whole gradient over the steps."""
+"""The CurvePane draws the loss, the accuracy, the norm of the whole gradient or the learning rate over the steps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
 
+from gradtui.ui.keys import PAGE, ZOOM_TIME_KEYS
 from gradtui.ui.settings_store import settings_of, store_of
-from gradtui.ui.view import StepChanged
+from gradtui.ui.view import StepChanged, TimeZoomed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from gradtui.ui.widgets.curve_plot import CurvePlot
     from gradtui.ui.widgets.event_marks import EventMarks
 
-PAGE = 10
-"""The columns that a key with shift moves by."""
+TITLES = {"loss": "Loss", "accuracy": "Accuracy", "grad_norm": "Gradient norm", "lr": "Learning rate"}
+"""What a pane can draw, with its title."""
+
+SAVED = {"loss": "log_loss", "accuracy": "log_accuracy"}
+"""The settings that say whether the axis is logarithmic."""
 
 
 X_AXIS_KEY = Binding(
@@ -43,21 +47,21 @@ X_AXIS_KEY = Binding(
 
 
 class CurvePane(Vertical, can_focus=True):
-    """A CurvePane draws the curves of one run; ``what`` is "loss", "accuracy" or "grad_norm".
+    """A CurvePane draws the curves of one run; ``what`` is a key of `TITLES`, and `m` changes it.
 
     The chart is mounted with the first numbers, so that plotext is not imported before.
     """
 
     HELP = (
-        "## Loss, accuracy and gradient norm\n\n"
+        "## Loss, accuracy, gradient norm and learning rate\n\n"
+        "`m` draws **another curve** in this pane, such as the norm of the whole gradient or the learning rate.\n\n"
         "**batch** is what each step saw, **train** and **test** what was evaluated. Where a point stands for many "
         "steps, it is their mean, and the mesh behind it their range. `×` on the axis was NaN or infinite.\n\n"
         "`y` a **logarithmic** axis; of the accuracy it shows the error, 1 − accuracy, which is what still "
         "changes. Its lowest row is then exactly 0, if that occurs. A loss over more than three decades is "
         "drawn so by itself, and the norm of the whole gradient always is, before and after clipping.\n\n"
         "`v` **smooths** the batch curve: off, light, strong. Each point becomes the mean of itself and the steps "
-        "before it; the legend says how many. No later step is looked at, and the curve as it was stays behind it in "
-        "a weaker tone.\n\n"
+        "before it; the legend says how many.\n\n"
         "`X` changes the **horizontal axis**: by step, by the **time** since the first step with all its pauses, and "
         "by each number that the script logs and that never falls, such as tokens or epochs; each of them linear, "
         "then logarithmic. The title says which. The cursor stays at its step.\n\n"
@@ -65,7 +69,8 @@ class CurvePane(Vertical, can_focus=True):
         "steps clipped, `◆` a checkpoint, `‖` paused, `▸` resumed, `«` rolled back to here, `!` where a "
         "finding began. If several fall together, the most important is shown; the cursor names all of them.\n\n"
         "`← →` move through **time**, with shift by ten columns, `home` to the first step, `end` to the newest; all "
-        "charts show that step. A click does the same."
+        "charts show that step. A click does the same. `]` shows a shorter stretch of time, `[` a longer one, `0` the "
+        "whole run."
     )
     BINDINGS = [
         Binding("left,h", "time(-1)", "time", key_display="←→", tooltip="Earlier.", id="curves.earlier"),
@@ -79,6 +84,10 @@ class CurvePane(Vertical, can_focus=True):
             "v", "smooth", "smooth", tooltip="Smooth the batch curve: off, light, strong.", id="curves.smooth"
         ),
         X_AXIS_KEY,
+        Binding("m", "curve(1)", "other curve", tooltip="Draw another curve here.", id="lab.measure"),
+        Binding("M", "curve(-1)", "curve before", show=False, id="lab.measure-back"),
+        *ZOOM_TIME_KEYS,
+        Binding("0", "whole", "whole run", show=False, id="gradient.whole"),
     ]
     ALLOW_MAXIMIZE = True
 
@@ -96,6 +105,9 @@ class CurvePane(Vertical, can_focus=True):
     def __init__(self, what: str) -> None:
         super().__init__(id=f"{what.replace('_', '-')}-pane", classes="pane")
         self.what = what
+        """What is drawn now."""
+        self._known: tuple[str, ...] = ()
+        """What the run has recorded."""
         self._missed: tuple[FollowedRun, FollowedRun | None] | None = None
         """The data that arrived while the pane was hidden."""
         self._asked_linear = False
@@ -122,17 +134,20 @@ class CurvePane(Vertical, can_focus=True):
     def keep_settings(self, store: SettingsStore) -> None:
         """Draw as the person's settings say, and keep what is changed from now on."""
 
-        def keep(field: str, value: object) -> None:
-            store.change(**{field: value})
+        def keep_axis(logarithmic: bool) -> None:
+            # A norm belongs on a logarithmic axis, so a linear one is not saved.
+            if self.what in SAVED:
+                store.change(**{SAVED[self.what]: logarithmic})
 
         self.smoothing = store.settings.smoothing
-        if self.what == "grad_norm":
-            # A norm belongs on a logarithmic axis, so a linear one is not saved.
-            self.watch(self, "smoothing", partial(keep, "smoothing"), init=False)
-            return
-        self.logarithmic = store.settings.log_loss if self.what == "loss" else store.settings.log_accuracy
-        self.watch(self, "smoothing", partial(keep, "smoothing"), init=False)
-        self.watch(self, "logarithmic", partial(keep, f"log_{self.what}"), init=False)
+        self._take_axis()
+        self.watch(self, "smoothing", lambda value: store.change(smoothing=value), init=False)
+        self.watch(self, "logarithmic", keep_axis, init=False)
+
+    def _take_axis(self) -> None:
+        """Take the axis that the person chose for what is drawn."""
+        settings = settings_of(self.app)
+        self.logarithmic = self.what in SAVED and bool(getattr(settings, SAVED[self.what]))
 
     def clear(self) -> None:
         """Show nothing: another run comes."""
@@ -165,6 +180,7 @@ class CurvePane(Vertical, can_focus=True):
         pretraining = self.what == "loss" and not snapshot.step
         # Over a stretch of time the data of the view have finer curves than the snapshot of the whole run.
         curves = followed.data.curves if followed.data is not None else snapshot.curves
+        self._known = tuple(name for name in TITLES if name in snapshot.curves)
         other = partner.snapshot if partner is not None else None
         axis, other_axis = self._axes(run_curves.finer(snapshot.curves, curves), other)
         series = (
@@ -240,7 +256,7 @@ class CurvePane(Vertical, can_focus=True):
 
     def _write_title(self) -> None:
         """Name what is drawn, and how."""
-        name = "Gradient norm" if self.what == "grad_norm" else self.what.capitalize()
+        name = TITLES[self.what]
         if self._pretraining:
             name = "Reconstruction error by epoch"
         elif self.logarithmic and self.what == "accuracy":
@@ -303,6 +319,30 @@ class CurvePane(Vertical, can_focus=True):
         from gradtui.charts.series import next_level
 
         self.smoothing = next_level(self.smoothing)
+
+    async def action_curve(self, by: int) -> None:
+        """Draw the next curve (-1: the one before) that the run has and no other pane shows."""
+        shown = {pane.what for pane in self.screen.query(CurvePane) if pane is not self and pane.display}
+        choices = [name for name in TITLES if name in self._known and name not in shown]
+        if not choices:
+            return
+        at = choices.index(self.what) + by if self.what in choices else 0
+        self.what = choices[at % len(choices)]
+        self._asked_linear = self.spans_decades = False
+        for plot in self._plots():
+            self._plot = None
+            await plot.remove()
+        self._take_axis()
+        self._write_title()
+        await self.paint_again()
+
+    def action_zoom_time(self, factor: float) -> None:
+        """Show a shorter or longer stretch of time."""
+        self.post_message(TimeZoomed(factor))
+
+    def action_whole(self) -> None:
+        """Show the whole run."""
+        self.post_message(TimeZoomed(0.0))
 
     async def action_x_axis(self) -> None:
         """Draw the curves of this screen over the next axis: step, time or a logged number, linear or logarithmic."""

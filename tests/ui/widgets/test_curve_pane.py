@@ -173,6 +173,28 @@ async def test_a_log_axis_of_the_accuracy_shows_the_error_and_says_so(folder: Pa
         assert "    0┤" in app.text
 
 
+async def test_m_draws_another_curve_of_the_run(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        app.pane.keep_settings(app.settings_store)
+        seen = []
+        for _ in range(3):
+            await pilot.press("m")
+            await until(pilot, lambda: bool(app.query(CurvePlot)) and app.plot.frame is not None)
+            seen.append(str(app.pane.border_title))
+            if app.pane.what == "lr":
+                assert "rate 0.01" in app.text, "the rate was 0.1 and is 0.01 since step 200"
+                assert (app.plot.frame.scale.low, app.plot.frame.scale.high) == pytest.approx(
+                    (0.01, 0.1), abs=0.03
+                )
+            if app.pane.what == "accuracy":
+                await pilot.press("y")
+                assert app.settings_store.settings.log_accuracy
+                assert not app.settings_store.settings.log_loss
+        assert seen == ["Accuracy", "Learning rate", "Loss"]
+        await pilot.press("M")
+        assert app.pane.what == "lr"
+
+
 async def test_v_cycles_the_smoothing(folder: Path) -> None:
     async with bench("loss", folder) as (app, pilot):
         seen = []

@@ -17,7 +17,7 @@ from textual.reactive import reactive
 from gradtui.ui.keys import GRADIENT_KEYS
 from gradtui.ui.screens.lab.headline import Headline, headline_of, legend_of
 from gradtui.ui.screens.lab.waiting import WaitingNote, waiting_for
-from gradtui.ui.view import StepChanged
+from gradtui.ui.view import StepChanged, TimeZoomed
 from gradtui.ui.widgets.factor_chart import factor_readout, factor_signs
 
 if TYPE_CHECKING:
@@ -63,12 +63,6 @@ class GradientPane(Vertical, can_focus=True):
         & Waterfall { height: 4fr; min-height: 2; }
     }
     """
-
-    @dataclass
-    class Zoomed(Message):
-        """Request for `factor` times as much time in view; 0 is the whole run."""
-
-        factor: float
 
     @dataclass
     class RowsChanged(Message):
@@ -320,7 +314,7 @@ class GradientPane(Vertical, can_focus=True):
         for chart in self._layer_charts():
             chart.reset_zoom()
         self._write_legend()
-        self.post_message(self.Zoomed(0.0))
+        self.post_message(TimeZoomed(0.0))
 
     def action_open(self) -> None:
         """Open the page of the layer pointed at, or of the first one."""
@@ -350,7 +344,7 @@ class GradientPane(Vertical, can_focus=True):
 
     def action_zoom_time(self, factor: float) -> None:
         """Show a shorter or longer stretch of time."""
-        self.post_message(self.Zoomed(factor))
+        self.post_message(TimeZoomed(factor))
 
     def on_capacity_changed(self) -> None:
         """Ask for as many rows of time as fit now."""

@@ -33,7 +33,7 @@ from gradtui.ui.screens.lab.run_view import RunTextActions, RunView
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import store_of
 from gradtui.ui.time_cursor import TimeActions, TimeCursor
-from gradtui.ui.view import StepChanged
+from gradtui.ui.view import StepChanged, TimeZoomed
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar
@@ -339,8 +339,8 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         event.stop()
         self.cursor.go_to(event.step)
 
-    @on(GradientPane.Zoomed)
-    def _zoomed(self, event: GradientPane.Zoomed) -> None:
+    @on(TimeZoomed)
+    def _zoomed(self, event: TimeZoomed) -> None:
         self.cursor.zoom(event.factor)
 
     @on(GradientPane.RowsChanged)

@@ -14,7 +14,7 @@ from gradtui.runs import trash
 from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
 from gradtui.runs.label import name_of, read_label, retagged, tags_of, write_label
-from gradtui.runs.run_groups import RunGroup, common_name, siblings
+from gradtui.runs.run_groups import RunGroup, StudyRow, common_name, siblings
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.screens.dialogs import AskScreen
 from gradtui.ui.screens.run_note import ask_for_note, note_on
@@ -57,7 +57,7 @@ class RunActions:
         if here is not None and len(rows) < 2 and here.run not in {row.run for row in rows}:
             rows.append(here)
         if not 2 <= len(rows) <= MAX_COMPARED:
-            message = f"mark 2 to {MAX_COMPARED} runs with space; {len(self._runs.marked)} are marked"
+            message = f"mark 2 to {MAX_COMPARED} runs with space; {self._runs.marked_count} are marked"
             self._screen.notify(message, severity="warning")
             return
         self.show(rows, opened)
@@ -102,7 +102,7 @@ class RunActions:
     def rename(self) -> None:
         """Ask for a name for the run under the cursor."""
         run = self._runs.here
-        if run is None:
+        if run is None or self._of_study(run, "a name"):
             return
         if isinstance(run, RunGroup):
             self.group()
@@ -115,6 +115,13 @@ class RunActions:
         hint = "⏎ rename   esc back   leave empty to restore the name"
         self._screen.app.push_screen(AskScreen("Name of the run", run.name, hint, name_of), take)
 
+    def _of_study(self, row: RunInfo, what: str) -> bool:
+        if isinstance(row, StudyRow):
+            self._screen.notify(
+                f"{what} belongs to one run; ⏎ shows the runs of the study", severity="warning"
+            )
+        return isinstance(row, StudyRow)
+
     def note(self) -> None:
         """Ask for the note on the run under the cursor."""
         run = self._runs.here
@@ -122,7 +129,7 @@ class RunActions:
             self._screen.notify(
                 "a note is on one run; filter by its name to see it alone", severity="warning"
             )
-        elif run is not None:
+        elif run is not None and not self._of_study(run, "a note"):
             ask_for_note(self._screen, run.note, lambda note: self._do(partial(note_on, run.run, note)))
 
     def tag(self) -> None:

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from gradtui.runs.run_groups import RunGroup, figures_of
+from gradtui.runs.run_groups import RunGroup, StudyRow, figures_of
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.screens.run_note import on_one_line
 from gradtui.words import duration, net_in_words, number, percent, printable
@@ -72,6 +72,8 @@ class RunDetail(Widget):
             return Content("")
         if isinstance(info, RunGroup):
             return _group_detail(info)
+        if isinstance(info, StudyRow):
+            return _study_detail(info)
         what = net_in_words(info.experiment) if info.experiment is not None else "a script's own training"
         first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
         parts = [f"& groups {self.alike} runs that differ only in their seed"] if self.alike else []
@@ -97,4 +99,13 @@ def _group_detail(group: RunGroup) -> Content:
         + Content("\n")
         + left_out
         + Content.styled(f"{figures} · ⏎ opens · & renames or parts", "$secondary")
+    )
+
+
+def _study_detail(study: StudyRow) -> Content:
+    """Return how many runs of a study are in which state, and how they are shown."""
+    first = Content.assemble((printable(study.name), "bold"), (f"  a study: {study.states}", "$secondary"))
+    found = f"{study.with_problems} of {len(study.members)} with a problem · " if study.with_problems else ""
+    return (
+        first + Content("\n") + Content.styled(f"{found}⏎ shows its runs, and hides them again", "$secondary")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from textual.content import Content
@@ -12,7 +12,7 @@ from textual.content import Content
 from gradtui import words
 from gradtui.runs.filter import Filter
 from gradtui.runs.library import BINS
-from gradtui.runs.run_groups import RunGroup, grouped
+from gradtui.runs.run_groups import RunGroup, StudyRow, grouped, study_rows
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.widgets.row_table import Column, in_order
 from gradtui.ui.widgets.status_bar import STATE_MARKS
@@ -37,10 +37,22 @@ class RunList:
         self.marked: set[Path] = set()
         self.names: dict[Path, str] = {}
         """The names of the runs, with a number where several have the same."""
-        self._cursor_run: Path | None = None
+        self.studies: Mapping[Path, str] = {}
+        """The study of each run that belongs to one."""
+        self.opened: set[str] = set()
+        """The studies whose runs are shown beneath their row."""
+        self.fitting = 0
+        """The number of runs that fit the filter, also those in a row of several."""
+        self._cursor_run: tuple[Path, bool] | None = None
+        """The run under the cursor, and whether it stands for its study."""
 
     def _name(self, info: RunInfo) -> str:
-        return info.title if isinstance(info, RunGroup) else self.names.get(info.run, info.name)
+        if isinstance(info, RunGroup | StudyRow):
+            return info.title
+        name = self.names.get(info.run, info.name)
+        # Beneath the row of its study, a run needs no other name than its own.
+        beneath = self.studies.get(info.run) in self.opened and not self.filter.tests
+        return f"  {name.partition(': ')[2] or name}" if beneath else name
 
     @property
     def here(self) -> RunInfo | None:
@@ -57,10 +69,17 @@ class RunList:
     def chosen_rows(self) -> list[RunInfo]:
         """Return the marked runs and groups, also hidden ones; if there are none, what is under the cursor."""
         marked = [row for row in grouped(self.runs, self.runs) if self._is_marked(row)]
+        if not marked and isinstance(self.here, StudyRow):
+            return members_of(self.here)
         return marked or ([] if self.here is None else [self.here])
 
     def _is_marked(self, row: RunInfo) -> bool:
         return self.marked.issuperset(run.run for run in members_of(row))
+
+    @property
+    def marked_count(self) -> int:
+        """Return how many runs are marked; a deleted run keeps its mark for the case that it is restored."""
+        return sum(run.run in self.marked for run in self.runs)
 
     @property
     def marked_rows(self) -> set[int]:
@@ -72,15 +91,23 @@ class RunList:
         self.runs = runs
         self.names.clear()
         self.names.update(numbered(runs))
-        self.marked &= {run.run for run in runs}
         self.sift()
 
     def sift(self, chosen: Filter | None = None) -> None:
         """Filter and sort; if the run under the cursor is no longer shown, the cursor stays in its row."""
         self.filter = self.filter if chosen is None else chosen
         fitting = [run for run in self.runs if self.filter.matches(run)]
-        self.rows = in_order(grouped(fitting, self.runs), self.columns[self.by], descending=self.descending)
-        places = {run.run: at for at, run in enumerate(self.rows)}
+        self.fitting = len(fitting)
+        self.rows = self._ordered(grouped(fitting, self.runs))
+        if not self.filter.tests:
+            # A search is for the runs themselves.
+            rows, members = study_rows(self.rows, self.studies, self.opened)
+            self.rows = [
+                shown
+                for row in self._ordered(rows)
+                for shown in (row, *(self._ordered(members[row.name]) if is_opened(row) else ()))
+            ]
+        places = {(run.run, isinstance(run, StudyRow)): at for at, run in enumerate(self.rows)}
         at = places.get(self._cursor_run, self.at) if self._cursor_run is not None else self.at
         self.choose(at, stay=self._cursor_run in places or self._cursor_run is None)
 
@@ -88,7 +115,15 @@ class RunList:
         """Move the cursor to a row. stay: whether it stays with the run of that row from now on."""
         self.at = max(0, min(at, len(self.rows) - 1))
         if stay and self.here is not None:
-            self._cursor_run = self.here.run
+            self._cursor_run = self.here.run, isinstance(self.here, StudyRow)
+
+    def _ordered(self, rows: Sequence[RunInfo]) -> Sequence[RunInfo]:
+        return in_order(rows, self.columns[self.by], descending=self.descending)
+
+    def open_study(self, row: StudyRow) -> None:
+        """Show the runs of a study beneath its row, or hide them again."""
+        self.opened ^= {row.name}
+        self.sift()
 
     def sort(self, by: str, descending: bool | None = None) -> None:
         """Sort by a column; None is the usual direction of that column."""
@@ -115,7 +150,12 @@ class RunList:
 
 def members_of(row: RunInfo) -> list[RunInfo]:
     """Return the runs that a row stands for."""
-    return list(row.members) if isinstance(row, RunGroup) else [row]
+    return list(row.members) if isinstance(row, RunGroup | StudyRow) else [row]
+
+
+def is_opened(row: RunInfo) -> bool:
+    """Return whether a row is a study whose runs follow it."""
+    return isinstance(row, StudyRow) and row.opened
 
 
 def numbered(runs: Sequence[RunInfo]) -> dict[Path, str]:
@@ -159,6 +199,8 @@ def _figure(
 
 
 def _state(info: RunInfo) -> Content:
+    if isinstance(info, StudyRow) and not info.status.live:
+        return Content.styled("study", "$secondary")
     mark, colour = STATE_MARKS[info.status.state]
     return Content.styled(f"{mark} {info.status.state}", colour)
 
@@ -190,6 +232,9 @@ def _findings(info: RunInfo) -> Content:
     if isinstance(info, RunGroup) and info.diverged:
         # The column is as wide as this; the line beneath the list says it in words.
         return Content.styled(info.diverged.replace(" of ", "/"), "$error")
+    if isinstance(info, StudyRow):
+        found = info.with_problems
+        return Content.styled(f"✖ {found}/{len(info.members)}" if found else "", "$error")
     if not info.steps:
         return Content("")
     mark, colour = judgement.mark

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from gradtui.diagnosis.ended_runs import EndedRuns
 from gradtui.runs import trash
 from gradtui.runs.filter import FilterError, parse_filter
 from gradtui.runs.library import Library
-from gradtui.runs.run_groups import RunGroup, siblings
+from gradtui.runs.run_groups import RunGroup, StudyRow, siblings
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.keys import NOTE_KEY
 from gradtui.ui.one_answer import OneAnswer
@@ -40,6 +41,7 @@ HELP_TEXT = (
     "`&` makes a **group** of the marked runs, which the list and the charts show as one, with mean and standard "
     "deviation; without marks it offers those that differ only in their seed. Runs that diverged are named and left "
     "out of the means. A filter that fits one run of a group shows it alone.\n\n"
+    "The runs of a **study** are one row. `⏎` shows them beneath it, and hides them again; a filter shows them too.\n\n"
     'A **deleted** run is kept for a week, and `u` restores it. Names, tags and notes (`"`) are '
     "written beside the run; what its trainer writes stays as it is."
 )
@@ -137,6 +139,7 @@ class RunsScreen(OneAnswer["Path | None"]):
         """The folder was read."""
 
         runs: list[RunInfo]
+        studies: Mapping[Path, str]
 
         def can_replace(self, message: Message) -> bool:
             """Return whether this message replaces an older one, since each has all runs."""
@@ -175,6 +178,8 @@ class RunsScreen(OneAnswer["Path | None"]):
     @work(thread=True, exclusive=True, group="runs")
     def read(self) -> None:
         """Read the folder in a thread; on a network file system that may take a while."""
+        from gradtui.study.study_folder import studies_of_runs, studies_root
+
         worker, library, ended = get_current_worker(), Library(self.root), EndedRuns()
         trash.purge(self.root)
         shown: list[RunInfo] | None = None
@@ -184,7 +189,7 @@ class RunsScreen(OneAnswer["Path | None"]):
             runs = library.read(hastily=hastily)
             if runs is not shown:
                 shown = runs
-                self.post_message(self.Read(runs))
+                self.post_message(self.Read(runs, studies_of_runs(studies_root(self.root))))
             if ended.diagnose(runs, DIAGNOSIS_SECONDS):
                 # The notes are beside files that have not changed, so a quick reading would not see them.
                 self._changed = True
@@ -197,6 +202,7 @@ class RunsScreen(OneAnswer["Path | None"]):
     def _read(self, event: Read) -> None:
         event.stop()
         self._read_once = True
+        self.listing.studies = event.studies
         self.listing.take(event.runs)
         self.paint()
 
@@ -217,7 +223,7 @@ class RunsScreen(OneAnswer["Path | None"]):
         detail.info = listing.here
         detail.alike = len(siblings(listing.here, listing.runs)) if listing.here is not None else 0
         self.query_one(RunsBar).count = RunCount(
-            len(listing.runs), len(listing.rows), len(listing.marked), str(self.root), self._read_once
+            len(listing.runs), listing.fitting, listing.marked_count, str(self.root), self._read_once
         )
         self.refresh_bindings()
 
@@ -338,7 +344,10 @@ class RunsScreen(OneAnswer["Path | None"]):
     def action_open(self) -> None:
         """Open the run under the cursor, or show the runs of the group together."""
         here = self.listing.here
-        if isinstance(here, RunGroup):
+        if isinstance(here, StudyRow):
+            self.listing.open_study(here)
+            self.paint()
+        elif isinstance(here, RunGroup):
             self.actions.show([here], self._opened_there)
         elif here is not None:
             self.dismiss(here.run)

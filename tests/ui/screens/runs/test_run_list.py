@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gradtui.runs.filter import parse_filter
+from gradtui.runs.run_groups import StudyRow
 from gradtui.runs.run_info import RunInfo
 from gradtui.runs.status import RunStatus
 from gradtui.ui.screens.runs.run_list import RunList, numbered
@@ -21,3 +23,44 @@ def test_runs_of_one_name_are_numbered_by_their_age() -> None:
     assert [str(listing.columns["name"].text(run)) for run in runs] == ["net #3", "other", "net #2", "net"]
     listing.take(runs[:1])
     assert str(listing.columns["name"].text(runs[0])) == "net"
+
+
+def test_the_runs_of_a_study_are_one_row_until_it_is_opened_or_searched() -> None:
+    runs = [
+        info("depth: 5 layers", 4.0),
+        info("net", 3.0),
+        info("depth: 20 layers", 2.0),
+        info("other: net", 1.0),
+    ]
+    listing = RunList()
+    listing.studies = {runs[0].run: "depth", runs[2].run: "depth", runs[3].run: "other"}
+
+    def names() -> list[str]:
+        return [str(listing.columns["name"].text(row)) for row in listing.rows]
+
+    listing.take(runs)
+    assert names() == ["▸ depth: 2 runs", "net", "other: net"]
+    assert listing.fitting == 4
+    row = listing.here
+    assert isinstance(row, StudyRow)
+    assert listing.chosen == [runs[0], runs[2]]
+    listing.open_study(row)
+    assert names() == ["▾ depth: 2 runs", "  5 layers", "  20 layers", "net", "other: net"]
+    listing.sort("name")
+    assert names() == ["▾ depth: 2 runs", "  20 layers", "  5 layers", "net", "other: net"]
+    assert isinstance(listing.here, StudyRow), "the cursor stays on the study"
+    listing.mark()
+    assert listing.marked_rows == {0, 1, 2}
+    listing.sift(parse_filter("layers"))
+    assert names() == ["depth: 20 layers", "depth: 5 layers"]
+
+
+def test_a_run_that_is_deleted_and_restored_keeps_its_mark() -> None:
+    runs = [info("b", 2.0), info("a", 1.0)]
+    listing = RunList()
+    listing.take(runs)
+    listing.mark()
+    listing.take(runs[1:])
+    assert (listing.marked_count, listing.marked_rows, listing.chosen) == (0, set(), [runs[1]])
+    listing.take(runs)
+    assert (listing.marked_count, listing.chosen) == (1, [runs[0]])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradtui import words
 from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 from gradtui.plain_text import plain
-from gradtui.words import several
 
 if TYPE_CHECKING:
     from gradtui.runs.run_info import RunInfo
@@ -20,6 +21,9 @@ DIAGNOSIS_SECONDS = 0.5
 
 LISTED_CHARACTERS = 40
 """The most characters of a note in the list."""
+
+HEAD = ("run", "name", "state", "step", "started", "test", "gradient", "findings", "tags and note")
+"""The head of the table. The gradient runs from input to output."""
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -75,23 +79,27 @@ def _execute(args: Namespace) -> int:
     elif runs:
         from gradtui.report.output import print_table
 
-        print_table(
-            [
-                (
-                    info.id,
-                    info.name,
-                    info.status.state,
-                    several(info.steps, "step"),
-                    _local_time(info.started),
-                    _judgement(info),
-                    " ".join([*(f"#{tag}" for tag in info.label.tags), *_note_line(info)]),
-                )
-                for info in runs
-            ]
-        )
+        # A person reads the head of the table; lines in a pipe are data.
+        head = [HEAD] if sys.stdout.isatty() else []
+        print_table([*head, *map(_line, runs)])
     else:
         print(plain(f"no run matches in {root}" if args.filter else f"no runs yet in {root}"))
     return DONE
+
+
+def _line(info: RunInfo) -> tuple[str, ...]:
+    """Return the cells of a run, under those of `HEAD`."""
+    return (
+        info.id,
+        info.name,
+        info.status.state,
+        words.several(info.steps, "step"),
+        _local_time(info.started),
+        words.percent(info.summary.test),
+        words.blocks(info.summary.profile),
+        _judgement(info),
+        " ".join([*(f"#{tag}" for tag in info.label.tags), *_note_line(info)]),
+    )
 
 
 def _give_note(run: str, text: str, root: Path) -> int:

@@ -226,6 +226,8 @@ LAB_KEYS: list[BindingType] = [
         id="lesson.next",
     ),
     Binding("less_than_sign", "app.lesson('back')", "step before", show=False, id="lesson.back"),
+    Binding("less_than_sign", "rate(False)", "smaller rate", show=False, id="lab.rate-down"),
+    Binding("greater_than_sign", "rate(True)", "larger rate", show=False, id="lab.rate-up"),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
     Binding(
         "S",

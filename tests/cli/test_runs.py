@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gradtui.cli import main
 from gradtui.runs.label import Label, write_label
 from tests.support.command_line import gradtui, strictly
 from tests.support.run_folders import make
@@ -31,6 +32,16 @@ def test_names_and_tags_of_runs_are_listed(runs: Path) -> None:
     assert newest.split()[:2] == ["b", "a"]
     assert "the bad one" in oldest
     assert oldest.endswith("#Fig2 #paper")
+
+
+def test_a_terminal_shows_the_head_of_the_table(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert main(["runs", "--runs", str(runs / "runs")]) == 0
+    head, newest, _ = capsys.readouterr().out.splitlines()
+    assert " ".join(head.split()) == "run name state step started test gradient findings tags and note"
+    assert newest.index("diverged") == head.index("state")
 
 
 def test_a_note_is_given_listed_and_found(runs: Path) -> None:

@@ -234,7 +234,7 @@ class _BlockWords:
             blocks = self.plan.shortcut_blocks
             if blocks == 1:
                 return None
-            return OperationRow(f"× {1 / sqrt(blocks):.3g}", "branch gain", f"1/√{blocks:,} blocks")
+            return OperationRow(f"× {1 / sqrt(blocks):.3g}", "branch gain", f"1/sqrt({blocks:,} blocks)")
         if group.branch_gain == 0 and not self.recurrent:
             return None
         return OperationRow(f"× {group.branch_gain:g}", "branch gain")

@@ -57,6 +57,8 @@ class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
         }
         & VerticalScroll { height: auto; max-height: 24; scrollbar-size-vertical: 1; }
         & FieldList { background: $surface; }
+        & Input { display: none; border: none; height: 1; background: $panel; }
+        & Input.-typing { display: block; }
         & #doc {
             padding: 0 1; height: auto; min-height: 4; max-height: 6;
             color: $text-muted; border-top: solid $border;
@@ -65,6 +67,7 @@ class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
     """
     BINDINGS = [
         Binding("escape", "close", "done", tooltip="Close and keep the changes.", id="settings.done"),
+        Binding("slash", "find", "find", key_display="/", tooltip="Find a setting.", id="settings.find"),
         Binding("u", "undo", "undo", id="settings.undo"),
         Binding("U", "redo", "redo", show=False, id="settings.redo"),
     ]
@@ -79,6 +82,7 @@ class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
         """Yield the list of fields, the meaning of the chosen one, and the keys."""
         with Vertical() as frame:
             frame.border_title = Content(self.frame_title)
+            yield Input(placeholder="words of a setting, such as clip or data")
             with VerticalScroll(can_focus=False):
                 yield FieldList(label_width=18 if len(self.parts) == 1 else 24)
             yield Static(id="doc")
@@ -90,6 +94,14 @@ class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
         self.query_one(FieldList).focus()
 
     def paths(self) -> Iterable[str]:
+        """Yield the dotted paths of the fields that fit what is typed into the search."""
+        words = self.query_one(Input).value.lower().split()
+        for path in self._every_path():
+            text = f"{path} {info_at(path).doc}".lower()
+            if all(word in text for word in words):
+                yield path
+
+    def _every_path(self) -> Iterable[str]:
         """Yield the dotted paths of the fields of the parts, without those that a group does not use."""
         for path in self.parts:
             part = value_at(self.draft.experiment, path)
@@ -115,7 +127,10 @@ class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
         fields = self.query_one(FieldList)
         fields.show(rows)
         self.query_one(Vertical).border_subtitle = Content(_size(experiment))
-        self.explain(rows[fields.cursor].path)
+        if rows:
+            self.explain(rows[fields.cursor].path)
+        else:
+            self.query_one("#doc", Static).update(Content("No setting matches. esc shows all of them."))
 
     def explain(self, path: str, problem: str = "") -> None:
         """Explain a field, or why the change is not allowed."""
@@ -163,9 +178,29 @@ class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
         self.draft = self.draft.redo()
         self.show()
 
+    def action_find(self) -> None:
+        """Show the search, and type into it."""
+        search = self.query_one(Input)
+        search.add_class("-typing")
+        search.focus()
+
+    @on(Input.Changed)
+    def _searching(self) -> None:
+        self.show()
+
+    @on(Input.Submitted)
+    def _searched(self) -> None:
+        self.query_one(FieldList).focus()
+
     def action_close(self) -> None:
-        """Close the dialog and keep the changes."""
-        self.dismiss(self.draft.experiment)
+        """Show all settings again; else close the dialog and keep the changes."""
+        search = self.query_one(Input)
+        if search.has_class("-typing"):
+            search.value = ""
+            search.remove_class("-typing")
+            self.query_one(FieldList).focus()
+        else:
+            self.dismiss(self.draft.experiment)
 
 
 def _size(experiment: Experiment) -> str:

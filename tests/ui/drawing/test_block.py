@@ -117,7 +117,7 @@ def test_branch_gain_is_drawn_as_a_factor() -> None:
         chains = [step for step in block.steps if isinstance(step, Chain)]
         return [f"{row.name} {row.note}" for chain in chains for layer in chain.layers for row in layer]
 
-    assert "× 0.5 1/√4 blocks" in rows(branch_gain="depth")
+    assert "× 0.5 1/sqrt(4 blocks)" in rows(branch_gain="depth")
     assert "× 0.1 " in rows(branch_gain=0.1)
     assert not [row for row in rows() if row.startswith("×")]
     assert rows(branch_gain=0.0).count("dense starts at 0") == 1

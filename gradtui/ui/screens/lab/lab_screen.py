@@ -235,6 +235,9 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         """Return whether a key does anything now."""
         if action == "live":
             return self.cursor.in_the_past
+        if action == "rate":
+            # In a lesson the same keys turn its pages.
+            return not self.has_class("-lesson")
         if action == "back":
             return bool(self.lists.trail) and not self.cursor.in_the_past
         return self.view.allows(str(parameters[0]) if action == "send" else action)
@@ -267,6 +270,11 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
     def action_beside(self) -> None:
         """Train the open preset beside its partner: the problem and its cure."""
         self.controls.start_pair(self.workbench.experiment.name)
+
+    def action_rate(self, up: bool) -> None:
+        """Raise or lower the learning rate; a training takes it over at once."""
+        self.workbench.step("optimizer.lr", up=up)
+        self.query_one(StatusBar).say(f"learning rate {self.workbench.experiment.optimizer.lr:g}")
 
     def action_preflight(self) -> None:
         """Measure the edited experiment at initialisation, beside theory."""

@@ -99,13 +99,16 @@ class Workbench(Vertical):
             self.query_one(ModelPane).stay()
             self.notify(str(error), severity="error", markup=False)
 
-    @on(FieldList.Stepped)
-    def _stepped(self, event: FieldList.Stepped) -> None:
+    def step(self, path: str, *, up: bool) -> None:
+        """Give one field its next value, or the one before."""
         from gradtui.ui.field_values import next_value
 
+        self.put(path, next_value(info_at(path), value_at(self.experiment, path), up))
+
+    @on(FieldList.Stepped)
+    def _stepped(self, event: FieldList.Stepped) -> None:
         event.stop()
-        value = value_at(self.experiment, event.path)
-        self.put(event.path, next_value(info_at(event.path), value, event.up))
+        self.step(event.path, up=event.up)
 
     @on(FieldList.Typing)
     def _typing(self, event: FieldList.Typing) -> None:

@@ -101,6 +101,32 @@ async def test_training_numbers_change_by_arrows() -> None:
         await pilot.press("down", "right")
         await pilot.pause()
         assert lab.workbench.experiment.optimizer.lr == 0.002
+        # From every other pane, two keys change the rate.
+        await pilot.press("g", "greater_than_sign")
+        assert lab.workbench.experiment.optimizer.lr == 0.005
+        assert "learning rate 0.005" in screen_text(app)
+        await pilot.press("less_than_sign", "less_than_sign")
+        assert lab.workbench.experiment.optimizer.lr == 0.001
+
+
+async def test_a_setting_is_found_by_a_word() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: type(app.screen).__name__ == "SettingsScreen")
+        fields = app.screen.query_one(FieldList)
+        every = len(fields.rows)
+        await pilot.press("slash", *"clip_n")
+        await until(pilot, lambda: [row.path for row in fields.rows] == ["cures.clip_norm"])
+        await pilot.press(*"othing")
+        await until(pilot, lambda: "No setting matches" in screen_text(app))
+        await pilot.press(*["backspace"] * 6, "enter", "right", "escape")
+        await until(pilot, lambda: len(fields.rows) == every)
+        assert fields.has_focus
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is lab)
+        assert lab.workbench.experiment.cures.clip_norm > 0
 
 
 async def test_what_is_not_allowed_is_said_and_changes_nothing() -> None:

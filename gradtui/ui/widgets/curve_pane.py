@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
@@ -34,16 +34,28 @@ TITLES = {"loss": "Loss", "accuracy": "Accuracy", "grad_norm": "Gradient norm", 
 SAVED = {"loss": "log_loss", "accuracy": "log_accuracy"}
 """The settings that say whether the axis is logarithmic."""
 
-
 X_AXIS_KEY = Binding(
     "X",
     "x_axis",
     "x axis",
-    tooltip="By step, time or a logged number, linear or logarithmic.",
     show=False,
+    tooltip="By step, time or a logged number, linear or logarithmic.",
     id="curves.axis",
 )
 """The key that every screen with curves over the steps has."""
+
+CURVE_KEYS: list[BindingType] = [
+    Binding("left,h", "time(-1)", "time", key_display="←→", tooltip="Earlier.", id="curves.earlier"),
+    Binding("right,l", "time(1)", "later", show=False, tooltip="Later.", id="curves.later"),
+    Binding("shift+left", f"time(-{PAGE})", "10 steps back", show=False, id="curves.far-back"),
+    Binding("shift+right", f"time({PAGE})", "10 steps on", show=False, id="curves.far-on"),
+    Binding("home,circumflex_accent", "first", "first step", show=False, id="curves.first"),
+    Binding("end,dollar_sign", "newest", "newest step", show=False, id="curves.newest"),
+    Binding("y", "log", "log", tooltip="Logarithmic or linear axis.", id="curves.log"),
+    Binding("v", "smooth", "smooth", tooltip="Smooth the curve: off, light, strong.", id="curves.smooth"),
+    X_AXIS_KEY,
+]
+"""The keys of the curves of one run and of several."""
 
 
 class CurvePane(Vertical, can_focus=True):
@@ -58,13 +70,11 @@ class CurvePane(Vertical, can_focus=True):
         "**batch** is what each step saw, **train** and **test** what was evaluated. Where a point stands for many "
         "steps, it is their mean, and the mesh behind it their range. `×` on the axis was NaN or infinite.\n\n"
         "`y` a **logarithmic** axis; of the accuracy it shows the error, 1 − accuracy, which is what still "
-        "changes. Its lowest row is then exactly 0, if that occurs. A loss over more than three decades is "
-        "drawn so by itself, and the norm of the whole gradient always is, before and after clipping.\n\n"
+        "changes. A loss over more than three decades is drawn so by itself, and a norm always is.\n\n"
         "`v` **smooths** the batch curve: off, light, strong. Each point becomes the mean of itself and the steps "
         "before it; the legend says how many.\n\n"
         "`X` changes the **horizontal axis**: by step, by the **time** since the first step with all its pauses, and "
-        "by each number that the script logs and that never falls, such as tokens or epochs; each of them linear, "
-        "then logarithmic. The title says which. The cursor stays at its step.\n\n"
+        "by each number that a script logs and that never falls; each linear, then logarithmic.\n\n"
         "**Above** stands what happened: `η` the learning rate, `Δ` another setting changed, `▁ ▂ ▃ ▄` the more of the "
         "steps clipped, `◆` a checkpoint, `‖` paused, `▸` resumed, `«` rolled back to here, `!` where a "
         "finding began. If several fall together, the most important is shown; the cursor names all of them.\n\n"
@@ -73,17 +83,7 @@ class CurvePane(Vertical, can_focus=True):
         "whole run."
     )
     BINDINGS = [
-        Binding("left,h", "time(-1)", "time", key_display="←→", tooltip="Earlier.", id="curves.earlier"),
-        Binding("right,l", "time(1)", "later", show=False, tooltip="Later.", id="curves.later"),
-        Binding("shift+left", f"time(-{PAGE})", "10 steps back", show=False, id="curves.far-back"),
-        Binding("shift+right", f"time({PAGE})", "10 steps on", show=False, id="curves.far-on"),
-        Binding("home,circumflex_accent", "first", "first step", show=False, id="curves.first"),
-        Binding("end,dollar_sign", "newest", "newest step", show=False, id="curves.newest"),
-        Binding("y", "log", "log", tooltip="Logarithmic or linear axis.", id="curves.log"),
-        Binding(
-            "v", "smooth", "smooth", tooltip="Smooth the batch curve: off, light, strong.", id="curves.smooth"
-        ),
-        X_AXIS_KEY,
+        *CURVE_KEYS,
         Binding("m", "curve(1)", "other curve", tooltip="Draw another curve here.", id="lab.measure"),
         Binding("M", "curve(-1)", "curve before", show=False, id="lab.measure-back"),
         *ZOOM_TIME_KEYS,

@@ -21,7 +21,7 @@ from gradtui.runs.follower import Snapshot
 from gradtui.ui.run_curves import axis_choices, axis_of, by_axis, end_of_axis, mean_curve
 from gradtui.ui.screens.compare.runs_legend import ComparedRun, newest_of
 from gradtui.ui.settings_store import settings_of
-from gradtui.ui.widgets.curve_pane import CurvePane
+from gradtui.ui.widgets.curve_pane import CURVE_KEYS, CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.layer_charts import ScaleLegend
 from gradtui.ui.widgets.waterfall import Waterfall
@@ -32,7 +32,7 @@ PARTS = ("batch", "train", "test")
 EXPLODED = frozenset({"exploding", "nonfinite"})
 
 
-class OverlaidCurves(CurvePane):
+class OverlaidCurves(CurvePane, inherit_bindings=False):
     """OverlaidCurves draws one curve for each run, with the run's letter at its end."""
 
     HELP = (
@@ -44,6 +44,8 @@ class OverlaidCurves(CurvePane):
         "through **time** in all charts; a run that had ended by then shows its last step. A run that explodes "
         "does not set a linear axis."
     )
+
+    BINDINGS = CURVE_KEYS
 
     part = PARTS[0]
     """The curve of each run that is drawn."""

@@ -1,6 +1,7 @@
 """Measure, at some of the steps, the numbers of the layers' gradients, and what the optimizer remembers of them.
 
-The values are put together by layer on their device and copied to the host without waiting. Where processes hold parts
+The values are put together by layer on their device and copied to the host without waiting, histograms of the gradients
+too. Where processes hold parts
 of the parameters, nothing is measured: a largest number and a cosine of parts do not add up to those of the whole.
 """
 
@@ -18,16 +19,29 @@ from gradtui.monitor.guard import reason_of, warn
 from gradtui.monitor.layers import ParameterRef, WatchedLayer
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.watched import WatchedOptimizer
-from gradtui.probe.gradient_sizes import Moments, moments_of
+from gradtui.probe.gradient_sizes import (
+    HISTOGRAM_PLACES,
+    HISTOGRAM_STEPS,
+    Moments,
+    count_sizes,
+    evenly_spaced,
+    moments_of,
+)
 from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.probe.layer_stats import MetricSampler, samplers
 from gradtui.probe.norms import dense
+from gradtui.probe.sampling_budget import SparseRows
+from gradtui.runs import histograms
+from gradtui.runs.meta import TableMeta
 
 MOST_NUMBERS = 1 << 12
 """The most numbers of one parameter of which the optimizer's memory is measured: of more, evenly spaced ones."""
 FIRST_ROUNDS, EVERY = 2, 4
 """Of the sampled steps the first ones are measured and then one in so many: update ratios, which findings need and
 which take a third of the time, would be sampled too seldom."""
+COUNTED_NUMBERS, FEWEST_COUNTED = 1 << 18, 1 << 10
+"""The most numbers of a whole model of which histograms are made, and the smallest share of a parameter in them. Of a
+parameter with more numbers evenly spaced ones are counted."""
 FIRST, SECOND = ("exp_avg", "momentum_buffer"), ("exp_avg_sq",)
 """The names of the first and of the second moment in the states of optimizers."""
 
@@ -46,14 +60,22 @@ class LayerSampler:
         """By optimizer, the layers that were measured, their values and the factor of a gradient scaler."""
         self._moments: list[Moments] = []
         self._rounds = 0
+        self._sizes: dict[int, tuple[np.ndarray, Tensor]] = {}
+        """By optimizer, the layers whose numbers were counted, and how many there are of each size."""
+        self._size_copies: HostCopyQueue[tuple[int, float, np.ndarray]] = HostCopyQueue(device)
+        self._sparse = SparseRows(HISTOGRAM_STEPS, 1)
+        self._counted_each = COUNTED_NUMBERS
+        self._counting = False
 
     def configure(
         self, layers: Sequence[WatchedLayer], optimizers: Sequence[WatchedOptimizer]
-    ) -> tuple[str, ...]:
-        """Set the layers, and return the names of the metrics that will be recorded. Call it after the first step."""
+    ) -> dict[str, TableMeta]:
+        """Set the layers, and return the tables that will be recorded. Call it after the first step."""
         if self._over:
-            return ()
+            return {}
         self._layers = [layer.parameters for layer in layers]
+        parameters = sum(map(len, self._layers))
+        self._counted_each = max(FEWEST_COUNTED, COUNTED_NUMBERS // max(1, parameters))
         kinds = {
             kind
             for watched in optimizers
@@ -67,14 +89,20 @@ class LayerSampler:
             for one in samplers("optimizer")
             if ("second" if one.name == "second_moment" else "first") in kinds
         ]
-        return tuple(one.name for one in (*samplers("gradients"), *self._moment_samplers))
+        names = tuple(layer.name for layer in layers)
+        sampled = (*samplers("gradients"), *self._moment_samplers)
+        return {
+            **{one.name: TableMeta(columns=names) for one in sampled},
+            histograms.TABLE: TableMeta(columns=histograms.columns_of(names), kind="histograms"),
+        }
 
-    def after_backward(self, watched: WatchedOptimizer, scale: Tensor | None) -> None:
+    def after_backward(self, watched: WatchedOptimizer, scale: Tensor | None, step: int) -> None:
         """Measure the gradients that an optimizer is to be given; of several passes before a step the last counts.
 
-        `scale` is the factor by which a gradient scaler has multiplied the loss; it is left on its device.
+        `scale` is the factor by which a gradient scaler has multiplied the loss; it is left on its device. `step` is
+        the number of the step.
         """
-        self._try(lambda: self._measure_gradients(watched, scale))
+        self._try(lambda: self._measure_gradients(watched, scale, step))
 
     def has_gradients(self, watched: WatchedOptimizer) -> bool:
         """Return whether the gradients of the optimizer's present step have been measured."""
@@ -96,7 +124,9 @@ class LayerSampler:
             self._over = True
             warn(f"gradtui samples no numbers of gradients and optimizers: {reason_of(error)}", level=5)
 
-    def _measure_gradients(self, watched: WatchedOptimizer, scale: Tensor | None) -> None:
+    def _measure_gradients(self, watched: WatchedOptimizer, scale: Tensor | None, step: int) -> None:
+        if not self._gradients:
+            self._counting = self._sparse.due(step)
         moved = set(map(id, watched.tensors()))
         found, layers = [], []
         for at, references in enumerate(self._layers):
@@ -108,6 +138,9 @@ class LayerSampler:
         if found:
             values = {one.name: one.compute(found) for one in samplers("gradients")}
             self._gradients[watched.number] = np.array(layers), values, scale
+            if self._counting:
+                counts = count_sizes(found, self._counted_each, scale)
+                self._sizes[watched.number] = np.array(layers), counts
 
     def _measure_moments(self, watched: WatchedOptimizer) -> None:
         optimizer = watched.get()
@@ -137,6 +170,7 @@ class LayerSampler:
         gradients, moments = list(self._gradients.values()), self._moments
         self._rounds += bool(self._layers)
         self._gradients, self._moments = {}, []
+        self._send_sizes(step, moment)
         names: list[str] = []
         places: list[np.ndarray] = []
         parts: list[Tensor] = []
@@ -160,8 +194,21 @@ class LayerSampler:
         joined = torch.cat([part.double().to(device, non_blocking=True) for part in parts])
         self._copies.send((step, moment, names, places), joined.numpy() if joined.is_cpu else joined, [])
 
+    def _send_sizes(self, step: int, moment: float) -> None:
+        sizes, self._sizes = list(self._sizes.values()), {}
+        if sizes:
+            device = next((counts.device for _, counts in sizes if not counts.is_cpu), torch.device("cpu"))
+            counts = torch.cat([counts.to(device, non_blocking=True) for _, counts in sizes])
+            layers = np.concatenate([layers for layers, _ in sizes])
+            self._size_copies.send((step, moment, layers), counts.numpy() if counts.is_cpu else counts, [])
+            self._sparse.written(step)
+
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived on the host; with `wait`, wait for all that was sent."""
+        for (step, moment, layers), (counted, _) in self._size_copies.receive(wait=wait):
+            counts = np.zeros((len(self._layers), HISTOGRAM_PLACES))
+            counts[layers] = counted.reshape(-1, HISTOGRAM_PLACES)
+            self._writer.append(histograms.TABLE, step, histograms.to_row(counts), moment)
         for (step, moment, names, places), (values, _) in self._copies.receive(wait=wait):
             rows: dict[str, np.ndarray] = {}
             at = 0
@@ -181,6 +228,4 @@ def _moment(state: Any, names: Sequence[str]) -> Tensor | None:
 
 
 def _sample(numbers: Tensor) -> Tensor:
-    numbers = dense(numbers)
-    stride = -(-numbers.numel() // MOST_NUMBERS)
-    return numbers if stride <= 1 else numbers.reshape(-1)[::stride]
+    return evenly_spaced(dense(numbers), MOST_NUMBERS)

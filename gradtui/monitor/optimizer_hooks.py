@@ -178,7 +178,7 @@ class OptimizerHook:
     def _sample_gradients(self, scale: Tensor | None) -> None:
         """Measure the single numbers of the gradients, where the step is sampled."""
         with self._recorder.stopwatch.on("sampling"):
-            self._recorder.layer_samples.after_backward(self._watched, scale)
+            self._recorder.layer_samples.after_backward(self._watched, scale, self._recorder.step + 1)
 
     @untraced
     @guarded()

@@ -355,10 +355,12 @@ class ScriptRecorder:
         positions = {id(parameter): position for position, parameter in enumerate(parameters)}
         for optimizer in self._optimizers:
             optimizer.set_positions(positions)
-        metrics = (*self._updates.metrics, *self.layer_samples.configure(shown, self._optimizers))
+        plain = TableMeta(columns=tuple(layer.name for layer in shown))
+        sampled = dict.fromkeys(("grad_norm", *self._updates.metrics), plain)
+        sampled |= self.layer_samples.configure(shown, self._optimizers)
         if self._activations is not None:
             self._activations.configure(shown)
-            metrics = (*metrics, *self._activations.metrics)
+            sampled |= dict.fromkeys(self._activations.metrics, plain)
         tables = self._tables = StepTables(self._writer, self._optimizers, self.batches)
         sizes = [len(layer.parameters) for layer in shown]
         elsewhere = None if self._reducer is None else self._reducer.counted_elsewhere(parameters)
@@ -376,13 +378,7 @@ class ScriptRecorder:
             **({"computed_in": "float16"} if self.models.in_half() else {}),
             gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",
         )
-        columns = tuple(layer.name for layer in shown)
-        self._writer.begin_tables(
-            {
-                "scalars": TableMeta(columns=tables.columns, kind="scalars"),
-                **{name: TableMeta(columns=columns) for name in ("grad_norm", *metrics)},
-            }
-        )
+        self._writer.begin_tables({"scalars": TableMeta(columns=tables.columns, kind="scalars"), **sampled})
         self._writer.event("phase", 0, phase="training", text="training")
         self._costs.begin(self.step, self._moment)
         self._layout = layout

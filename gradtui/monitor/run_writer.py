@@ -96,7 +96,11 @@ class ScriptRunWriter:
         write_meta(folder, self._meta)
         keep_reserve(folder)
         self._offset = resumed.last_step
-        self._writer = RunWriter(folder, {name: about.columns for name, about in before.tables.items()})
+        self._writer = RunWriter(
+            folder,
+            {name: about.columns for name, about in before.tables.items()},
+            unlevelled=[name for name, about in before.tables.items() if not about.levelled],
+        )
         self._writer.event("phase", self._offset, phase="importing", text="the script goes on")
 
     def lock(self) -> None:
@@ -198,7 +202,7 @@ class ScriptRunWriter:
         for name, table in tables.items():
             if name in self._meta.tables and self._meta.tables[name].columns != table.columns:
                 raise RunError(f"the columns of {name} are no longer those of the run that is continued")
-            self._writer.add_table(name, table.columns)
+            self._writer.add_table(name, table.columns, levelled=table.levelled)
         self._meta = replace(self._meta, tables={**self._meta.tables, **tables})
         write_meta(self._path, self._meta)
 

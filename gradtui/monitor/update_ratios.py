@@ -13,6 +13,7 @@ from gradtui.monitor.distributed.reducers import RankPart, RankReducer
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.step_record import ParameterLayout
 from gradtui.monitor.watched import WatchedOptimizer
+from gradtui.probe.gradient_sizes import evenly_spaced
 from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.probe.layer_stats import WeightUpdate, samplers
 from gradtui.probe.norms import dense, gradient_norms
@@ -169,5 +170,4 @@ class UpdateRatioSampler:
         return LayerUpdates(self._layout.fold(weights, present), self._layout.fold(change, present))
 
     def _sample(self, weight: Tensor) -> Tensor:
-        stride = -(-weight.numel() // self._share)
-        return weight if stride <= 1 else weight.reshape(-1)[::stride]
+        return evenly_spaced(weight, self._share)

@@ -7,8 +7,7 @@ shapes, and the optimizer may update all weights as *one* tensor.
 Sums in float32 are used only in the range that norms.py allows; layers outside that range are summed again in float64.
 An asynchronous device (CUDA) always accumulates in float64, because checking a value would mean waiting for it.
 
-Histograms count numbers by powers of two. The bits of a float32 contain its power of two, so no logarithm is computed
-and nothing is rounded. Subnormal numbers get their own powers, also on devices that compute with them as 0.
+Histograms count numbers by powers of two (`size_places`).
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradtui.probe.gradient_sizes import HISTOGRAM_PLACES, size_places
 from gradtui.probe.norms import LEAST_SQUARE, scaled_row_norms
-from gradtui.runs.histograms import POWERS
 
 ALIGNMENT = 16
 """Parameters start at multiples of this many numbers (64 bytes), like newly allocated tensors."""
@@ -29,10 +28,6 @@ ROW_LENGTHS = (1024, 512, 256, 128, 64)
 """The lengths of rows, tried from the longest; the first with less than 5 % of padding is taken."""
 BLOCK = 65_536
 """The numbers that are converted to float64 at a time, so that the copy fits into the processor's cache."""
-HISTOGRAM_PLACES = 1 + POWERS + 1
-"""The places of a histogram: zero, the powers of two from -149 to 127, and numbers that are not finite."""
-MANTISSA_BITS = 23
-"""The bits of the mantissa, which is also the number of powers of two of subnormal numbers."""
 DEVICE_PIECE = 1 << 24
 """The numbers that a device other than the CPU counts at a time, which limits the memory that this takes."""
 
@@ -214,7 +209,7 @@ class GradientHistograms:
         for start in range(0, len(rows), step):
             layers = self._layer_of_row[start : start + step]
             first, last = int(layers[0]), int(layers[-1])
-            places = _places(rows[start : start + step])
+            places = size_places(rows[start : start + step])
             places += self._offsets[start : start + step] - first * HISTOGRAM_PLACES
             found = torch.bincount(places.view(-1), minlength=(last - first + 1) * HISTOGRAM_PLACES)
             counts[first : last + 1] += found.view(-1, HISTOGRAM_PLACES).cpu().numpy()
@@ -224,13 +219,3 @@ class GradientHistograms:
         counts[:, 0] -= lacking
         counts[:, -1] += lacking
         return counts
-
-
-def _places(numbers: Tensor) -> Tensor:
-    """Return the place of each float32, as int32."""
-    sizes = numbers.view(torch.int32) & 0x7FFFFFFF
-    # Read as an integer, the bits of a subnormal number are its size in units of the smallest. Converted to float32,
-    # this is exact, and its exponent is the power of two; numbers that are not subnormal get a larger place.
-    places = (sizes.float().view(torch.int32) >> MANTISSA_BITS).sub_(126).clamp_(0, MANTISSA_BITS)
-    sizes >>= MANTISSA_BITS
-    return places.add_(sizes)

@@ -1,6 +1,9 @@
-"""Measure at sampled steps the largest number and the zeros of the layers' gradients, and the optimizer's moments.
+"""Measure at sampled steps the sizes of the numbers of the layers' gradients, and the optimizer's moments.
 
 Nothing here waits for a device.
+
+Histograms count numbers by powers of two. The bits of a float32 contain its power of two, so no logarithm is computed
+and nothing is rounded. Subnormal numbers get their own powers, also on devices that compute with them as 0.
 """
 
 from __future__ import annotations
@@ -9,12 +12,22 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gradtui.absent import ABSENT
 from gradtui.probe.layer_stats import sampler
 from gradtui.probe.norms import gradient_norms
+from gradtui.runs.histograms import POWERS
+
+HISTOGRAM_PLACES = 1 + POWERS + 1
+"""The places of a histogram: zero, the powers of two from -149 to 127, and numbers that are not finite."""
+HISTOGRAM_STEPS = 128
+"""The steps between two histograms of a long run. A row is 32 times as long as one of `grad_norm`, which has a row at
+every step, so the histograms take a quarter of its disk space."""
+MANTISSA_BITS = 23
+"""The bits of the mantissa, which is also the number of powers of two of subnormal numbers."""
 
 
 @sampler("grad_max", scales_with_loss=True)
@@ -60,6 +73,60 @@ def by_layer(
     result[places] = -math.inf if how == "amax" else 0.0
     result, places = (one.to(values.device, non_blocking=True) for one in (result, places))
     return result.scatter_reduce(0, places, values, how)
+
+
+def evenly_spaced(numbers: Tensor, most: int) -> Tensor:
+    """Return about `most` numbers of a tensor, evenly spaced, or all of them as they are if there are no more."""
+    count = numbers.numel()
+    stride = -(-count // most)
+    if stride <= 1:
+        return numbers
+    # A stride that divides the width of a matrix would return the same few columns of all rows.
+    while math.gcd(stride, count) > 1:
+        stride += 1
+    return numbers.reshape(-1)[::stride]
+
+
+def count_sizes(layers: Sequence[Sequence[Tensor]], most: int, divisor: Tensor | None = None) -> Tensor:
+    """Return how many numbers of each layer lie in each place (layers, HISTOGRAM_PLACES), in float64.
+
+    Of a parameter of more than `most` numbers evenly spaced ones are counted, each for as many as it stands for. The
+    numbers are divided by `divisor`, (), before.
+    """
+    flat = [(at, one) for at, layer in enumerate(layers) for one in layer]
+    device = next((one.device for _, one in flat if not one.is_cpu), torch.device("cpu"))
+    samples = [
+        evenly_spaced(one, most).reshape(-1).to(device, torch.float32, non_blocking=True) for _, one in flat
+    ]
+    sizes = [len(sample) for sample in samples]
+    numbers = torch.cat(samples)
+    if divisor is not None:
+        numbers = numbers / divisor.to(device, torch.float32, non_blocking=True)
+    # The places of the parameters stand one behind another. repeat_interleave would wait for a device.
+    offsets = np.repeat(np.arange(len(flat), dtype=np.int32) * HISTOGRAM_PLACES, sizes)
+    places = size_places(numbers).add_(torch.from_numpy(offsets).to(device, non_blocking=True))
+    rows = len(flat) * HISTOGRAM_PLACES
+    if device.type == "cpu":
+        counts = torch.bincount(places, minlength=rows)
+    else:
+        # Here bincount would wait for the device.
+        ones = torch.ones_like(places)
+        counts = torch.zeros(rows, dtype=torch.int32, device=device).index_add_(0, places, ones)
+    weights = torch.tensor([one.numel() / max(1, size) for (_, one), size in zip(flat, sizes, strict=True)])
+    weighted = counts.view(-1, HISTOGRAM_PLACES) * weights.double().to(device, non_blocking=True).unsqueeze(1)
+    index = torch.tensor([at for at, _ in flat]).to(device, non_blocking=True)
+    result = torch.zeros(len(layers), HISTOGRAM_PLACES, dtype=torch.float64, device=device)
+    return result.index_add_(0, index, weighted)
+
+
+def size_places(numbers: Tensor) -> Tensor:
+    """Return the place of each float32, as int32."""
+    sizes = numbers.view(torch.int32) & 0x7FFFFFFF
+    # Read as an integer, the bits of a subnormal number are its size in units of the smallest. Converted to float32,
+    # this is exact, and its exponent is the power of two; numbers that are not subnormal get a larger place.
+    places = (sizes.float().view(torch.int32) >> MANTISSA_BITS).sub_(126).clamp_(0, MANTISSA_BITS)
+    sizes >>= MANTISSA_BITS
+    return places.add_(sizes)
 
 
 def stacked(numbers: Sequence[Tensor]) -> Tensor:

@@ -48,7 +48,7 @@ that any of them reaches (NaN if all are 0 or not finite), and then shares of al
 are exactly 0; `<layer>/nonfinite`, NaN and infinity; `<layer>/0`, those of that power of two (from 2^power up to
 twice that); `<layer>/-1`, those of the next lower one; and so on to `<layer>/-28`, which also holds all smaller
 ones. Numbers below the normal range of float32 have powers too, down to -149. A layer without a gradient of its
-own has NaN everywhere. The table has no levels.
+own has NaN everywhere. Of a script's large layers evenly spaced numbers are counted. The table has no levels.
 
 The tables `plane` and `unit_planes` of a net that learns points in the plane hold pictures; see plane.py. Their
 columns have `width` numbers each ("width" in run.json), and they have no levels.

@@ -29,7 +29,7 @@ BINS = 29
 PARTS = ("power", "zeros", "nonfinite", *(str(-below) for below in range(BINS)))
 """The columns of each layer, described in folder.py."""
 
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,6 +50,11 @@ class TableMeta(msgspec.Struct, frozen=True):
         """Return how many numbers a row has."""
         return len(self.columns) * self.width
 
+    @property
+    def levelled(self) -> bool:
+        """Return whether coarser levels of the table are kept."""
+        return self.kind not in ("histograms", "planes")
+
 
 class PlaneMeta(msgspec.Struct, frozen=True, kw_only=True):
     """A PlaneMeta describes the grid of places in the tables of planes, and the points that the net learns from.

@@ -156,22 +156,27 @@ class RunWriter:
         self._thread.start()
         atexit.register(self.close)
 
-    def add_table(self, table: str, columns: Sequence[str]) -> None:
+    def add_table(self, table: str, columns: Sequence[str], *, levelled: bool = True) -> None:
         """Begin another table after the run has begun. To be read, it must also be named in run.json.
 
-        Raises ValueError on a wrong name of a table. One that is there already is left as it is.
+        No levels are kept of it unless it is `levelled`. One that is there already is left as it is.
+
+        Raises ValueError on a wrong name of a table.
         """
         if table in self._buffers or self._is_closed():
             return
         count = len(columns)
         file = RecordFile(table_path(self.folder, table), record_dtype(count))
         try:
-            levels = Levels(self.folder, table, count, file)
+            if levelled:
+                self._levels[table] = Levels(self.folder, table, count, file)
+            else:
+                self._unlevelled |= {table}
         except OSError as error:
             self.error = error
             return
         # The writing thread goes through the buffers, so the buffer is added last, and under the lock.
-        self._columns[table], self._files[table], self._levels[table] = count, file, levels
+        self._columns[table], self._files[table] = count, file
         with self._lock:
             self._buffers[table] = RowBuffer(count)
 

@@ -51,7 +51,7 @@ class Recorder:
     ) -> None:
         """Open the tables. `resume_at` is the step from which the run is resumed; None for a new run."""
         columns = {name: table.columns * table.width for name, table in tables.items()}
-        unlevelled = [name for name, table in tables.items() if table.kind in ("histograms", "planes")]
+        unlevelled = [name for name, table in tables.items() if not table.levelled]
         self.writer = RunWriter(folder, columns, resume_at=resume_at, unlevelled=unlevelled)
         self.diverged = False
         """This is true if the last NONFINITE_STEPS losses were not finite."""

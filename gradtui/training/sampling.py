@@ -9,6 +9,7 @@ import torch
 from gradtui import metrics
 from gradtui.experiment import net_shape
 from gradtui.probe.flat_gradients import GradientHistograms
+from gradtui.probe.gradient_sizes import HISTOGRAM_STEPS
 from gradtui.probe.layer_stats import FORWARD_SOURCES, WeightUpdate, samplers
 from gradtui.probe.sampling_budget import SamplePlan, SamplingBudget, SparseRows, clock_of
 from gradtui.probe.signals import SignalProbe
@@ -20,9 +21,6 @@ from gradtui.training.session import Session
 
 TIME_SHARE = 0.03
 """The share of the training's time that all measuring may take."""
-HISTOGRAM_STEPS = 128
-"""The steps between two histograms of a long run. A row is 32 times as long as one of `grad_norm`, which has a row at
-every step, so the histograms take a quarter of its disk space."""
 PLANNED_HISTOGRAMS = 25
 """The number of histograms of a shorter run, spread over the planned steps."""
 

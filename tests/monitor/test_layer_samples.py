@@ -78,12 +78,15 @@ def test_samples_are_what_torch_holds(
     probe = gradtui.watch(model, optimizer, budget=None)
     layers = [model.first, model.unused, model.last, model.frozen]
     wanted: dict[str, list[list[float]]] = {}
-    updates = []
+    updates, sizes = [], []
     for _ in range(6):
         optimizer.zero_grad()
         for _ in range(2):
             model(torch.randn(5, 6)).square().mean().backward()
         gradients = {p: p.grad.clone() for p in model.parameters() if p.grad is not None}
+        sizes.append(
+            [flat([gradients[p] for p in layer.parameters()]) for layer in (model.first, model.last)]
+        )
         # The largest gradient is the one before clipping; moments come from the clipped one.
         nn.utils.clip_grad_norm_(model.parameters(), 0.01)
         before = flat(list(model.last.parameters()))
@@ -107,6 +110,18 @@ def test_samples_are_what_torch_holds(
         assert steps.tolist() == [2, 3, 4, 5, 6]
         np.testing.assert_allclose(values[:, at], rows[1:], rtol=1e-5, err_msg=metric)
         assert absent_in(values[:, others]).all()
+    for place, layer in enumerate(("first", "last")):
+        counted = run.histogram(layer)
+        # Rows become sparser: the gap is a quarter of the step.
+        assert counted.steps.tolist() == [2, 3, 4, 5, 6]
+        for row, step in enumerate(counted.steps):
+            numbers = sizes[step - 1][place].abs().numpy()
+            powers = np.floor(np.log2(numbers[numbers > 0]))
+            assert counted.zeros[row] == pytest.approx((numbers == 0).mean())
+            assert counted.nonfinite[row] == 0
+            shares = [(powers == power).sum() / len(numbers) for power in counted.powers]
+            np.testing.assert_allclose(counted.shares[row], shares, rtol=1e-6)
+    assert all(np.isnan(run.histogram(name).zeros).all() for name in ("frozen", "unused"))
     np.testing.assert_allclose(run.layers("update_norm")[1][:, at[1]], updates, rtol=1e-4)
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gradtui.probe import flat_gradients
-from gradtui.probe.flat_gradients import HISTOGRAM_PLACES, FlatGradients, GradientHistograms
+from gradtui.probe.flat_gradients import FlatGradients, GradientHistograms
+from gradtui.probe.gradient_sizes import HISTOGRAM_PLACES, count_sizes
 from gradtui.runs.histograms import HIGHEST, LOWEST
 
 AWKWARD = np.array(
@@ -117,3 +118,28 @@ def test_counting_does_not_change_the_gradients() -> None:
     before = flat.gradients.numpy().tobytes()
     GradientHistograms(flat).count()
     assert flat.gradients.numpy().tobytes() == before
+
+
+def test_any_tensors_are_counted_by_layer() -> None:
+    """Half precision, the factor of a gradient scaler, an empty parameter, and a layer of several kinds."""
+    rng = np.random.default_rng(0)
+    first = (rng.normal(size=(30, 20)) * 1e-3).astype(np.float16)
+    second = rng.normal(size=500).astype(np.float32)
+    second[:7], second[7:10] = 0.0, np.inf
+    parts = [[torch.from_numpy(first), torch.from_numpy(second)], [torch.zeros(0), torch.ones(3)]]
+    counts = count_sizes(parts, 1000, torch.tensor(2.0**10)).numpy()
+    numbers = np.concatenate([first.astype(np.float32).ravel(), second]) / 2.0**10
+    np.testing.assert_array_equal(counts, [plain(numbers), plain(np.full(3, 2.0**-10))])
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (300, 768), (64, 96, 3, 3)])
+def test_share_of_numbers_holds_where_few_are_counted(shape: tuple[int, ...]) -> None:
+    """Columns and rows that have no gradient count for as many numbers as they are, and small tensors count whole."""
+    numbers = torch.ones(shape)
+    numbers[:, : shape[1] // 4] = 0.0
+    numbers[: shape[0] // 8] = 4.0
+    counts = count_sizes([[numbers, torch.full((10,), 2.0)]], 4096)[0]
+    assert counts.sum().item() == pytest.approx(numbers.numel() + 10)
+    assert counts[1 + 1 - LOWEST] == 10
+    for place, wanted in ((0, 0.25 * 0.875), (1 - LOWEST, 0.75 * 0.875), (3 - LOWEST, 0.125)):
+        assert counts[place].item() / numbers.numel() == pytest.approx(wanted, abs=0.02)

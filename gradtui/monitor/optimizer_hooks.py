@@ -36,6 +36,7 @@ STANDS_OUT_RATIO = 100.0
 """A gradient stands out if it is this many times the largest one before."""
 FEWEST_CHECKS = 10
 """The number of gradients that must be known before one can stand out by its size."""
+LOST_OPTIMIZER = "the watched optimizer was deleted, and something else trains the model since then"
 FEWEST_MOVES = 8
 """Something else must have moved the weights this many times before the user is warned."""
 MORE_MOVES = 4
@@ -141,7 +142,9 @@ class OptimizerHook:
         """Count a backward pass, and return whether to measure at its end."""
         self._passes += 1
         if self._watched.known and not self._in_step and self._would_miss_steps():
-            self._idleness.after_pass(self._backward.weight_version(), self._recorder.step)
+            moved_on = self._idleness.after_pass(self._backward.weight_version(), self._recorder.step)
+            if moved_on and self._watched.get() is None:
+                self._recorder.explain_end(LOST_OPTIMIZER)
         if self._recorder.wants_root():
             self._roots.add(running_root())
         due = self._recorder.due or self._recorder.sampling or self._watched.scaler.found
@@ -309,8 +312,11 @@ class IdleOptimizerCheck:
         self._seen = False
         self._moves = self._most_moves = 0
 
-    def after_pass(self, version: int, step: int) -> None:
-        """Take how often a weight was written to when a backward pass reaches it, and the number of the newest step."""
+    def after_pass(self, version: int, step: int) -> bool:
+        """Take how often a weight was written to when a backward pass reaches it, and the number of the newest step.
+
+        Return whether it was said just now.
+        """
         # Where another watched optimizer has taken a step, it may be the one that moved this weight.
         self._moves += version > self._version >= 0 and self._at == step and self._seen
         self._version, self._at, self._seen = version, step, True
@@ -320,6 +326,8 @@ class IdleOptimizerCheck:
                 "gradtui records no step: the weights are moved, but not by step() of the watched optimizer. Watch the "
                 "optimizer that moves them, or watch the model alone and call probe.step() after backward()"
             )
+            return True
+        return False
 
     def after_step(self) -> None:
         """Take note that the optimizer has taken a step."""

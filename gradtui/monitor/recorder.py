@@ -330,6 +330,10 @@ class ScriptRecorder:
             self._describe_layers()
         self.catch_up(wait=True)
 
+    def explain_end(self, reason: str) -> None:
+        """Write why a run that has ended without a reason recorded no more, which was not known at its end."""
+        self._writer.explain_end(self.step, reason)
+
     def stop_sampling(self) -> None:
         """Remove the hook for activations: it is one of torch's global hooks, and would outlive the model."""
         if self._activations is not None:

@@ -55,6 +55,7 @@ class ScriptRunWriter:
         self._lock = resumed.lock if resumed is not None else None
         self._step = step
         self._offset = 0
+        self._unexplained = False
         if resumed is not None:
             self._go_on(resumed, data, note, steps)
             return
@@ -249,9 +250,15 @@ class ScriptRunWriter:
         """Append an event."""
         self._writer.event(event, step + self._offset, **fields)
 
+    def explain_end(self, step: int, reason: str) -> None:
+        """Write why a run that has ended as finished and without a reason recorded no more."""
+        if self._unexplained:
+            self._writer.explain_end("finished", reason, step + self._offset)
+
     def end(self, step: int, status: State, reason: str = "") -> None:
         """Write how the training ended, and everything that waits to be written."""
         self._writer.end(status, reason, step + self._offset)
+        self._unexplained = status == "finished" and not reason
         if self._lock is not None:
             self._lock.release()
 
@@ -316,6 +323,9 @@ class NullWriter(ScriptRunWriter):
         """Do nothing."""
 
     def event(self, event: str, step: int, **fields: Any) -> None:
+        """Do nothing."""
+
+    def explain_end(self, step: int, reason: str) -> None:
         """Do nothing."""
 
     def end(self, step: int, status: State, reason: str = "") -> None:

@@ -148,9 +148,6 @@ class WatchSession:
         if idle:
             last = idle[0] + self._writer.offset
             return f"the watched optimizer took no step after step {last}, while the weights were moved"
-        known = all(watched.known for watched in self._optimizers)
-        if known and self.models() and not self.optimizers():
-            return "the watched optimizer was deleted; one that was made later has to be watched too"
         return ""
 
     def give_up(self, reason: str) -> None:

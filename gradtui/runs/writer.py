@@ -278,8 +278,16 @@ class RunWriter:
         if self.error is None:
             drop_reserve(self.folder)
         else:
-            entry = {"event": "end", "time": clock.time(), **({} if step is None else {"step": step})}
-            write_last_event(self.folder, encode_line({**entry, "status": status, "reason": reason}))
+            self._write_end(status, reason, step)
+
+    def explain_end(self, status: str, reason: str, step: int | None = None) -> None:
+        """Write once more how a run has ended, with a reason that was not known then."""
+        if self._closed.is_set() and os.getpid() == self._process:
+            self._write_end(status, reason, step)
+
+    def _write_end(self, status: str, reason: str, step: int | None) -> None:
+        entry = {"event": "end", "time": clock.time(), **({} if step is None else {"step": step})}
+        write_last_event(self.folder, encode_line({**entry, "status": status, "reason": reason}))
 
     def close(self) -> None:
         """Write everything that waits and end the thread. Later rows and events are never written."""

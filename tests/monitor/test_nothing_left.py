@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils import clip_grad
 
 import gradtui
+from gradtui.monitor.guard import WatchWarning
 from gradtui.monitor.watch import Probe
 
 
@@ -120,7 +121,7 @@ def test_a_cell_that_is_run_again_ends_the_run_before(
     for probe in (first, second):
         _wait_for_end(probe)
         reason = gradtui.open_run(probe.run).status.reason
-        assert ("watched anew" if keeps_old else "optimizer was deleted") in reason
+        assert reason == ("its model is watched anew" if keeps_old else "")
     model = variables["model"]
     assert sum(len(p._post_accumulate_grad_hooks or ()) for p in model.parameters()) == 2
     third.close()
@@ -128,3 +129,33 @@ def test_a_cell_that_is_run_again_ends_the_run_before(
         10
     ] * 3
     assert not [one for one in recwarn if "gradtui" in str(one.message)]
+
+
+def test_an_end_has_a_reason_only_where_the_training_went_on(tmp_path: Path) -> None:
+    """A function that trains and returns its model ends normally; a new optimizer that is not watched does not."""
+
+    def train() -> tuple[nn.Module, Probe]:
+        model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+        optimizer = torch.optim.Adam(model.parameters())
+        probe = gradtui.watch(model, optimizer, runs=tmp_path)
+        take_steps(model, optimizer)
+        return model, probe
+
+    def take_steps(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        for _ in range(10):
+            optimizer.zero_grad()
+            model(torch.ones(4, 8)).pow(2).mean().backward()
+            optimizer.step()
+
+    model, probe = train()
+    gc.collect()
+    _wait_for_end(probe)
+    assert probe.run is not None
+    assert gradtui.open_run(probe.run).status.reason == ""
+    model(torch.ones(4, 8)).sum().backward()
+    assert gradtui.open_run(probe.run).status.reason == ""
+    with pytest.warns(WatchWarning, match="not by step"):
+        take_steps(model, torch.optim.SGD(model.parameters(), 0.1))
+    status = gradtui.open_run(probe.run).status
+    assert (status.state, status.step) == ("finished", 10)
+    assert status.reason == "the watched optimizer was deleted, and something else trains the model since then"

@@ -31,6 +31,11 @@ class ClearingCount:
         self._added = False
         self._replaced = False
 
+    @property
+    def clips(self) -> bool:
+        """Return whether the script has called a function that clips."""
+        return bool(self.clips_between or self.clips_elsewhere or self._clipped)
+
     def clip(self, *, passes: int) -> None:
         """Take note that gradients are clipped, after so many backward passes since the last step."""
         self._clipped.add(passes > 0)

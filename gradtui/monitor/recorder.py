@@ -316,7 +316,7 @@ class ScriptRecorder:
         self.settle()
         if self._reducer is not None:
             self._reducer.settle()
-            self.catch_up()
+            self.settle()
         self._write_facts()
         self._write_costs()
 
@@ -329,6 +329,8 @@ class ScriptRecorder:
         if self._layout is None and self.step:
             self._describe_layers()
         self.catch_up(wait=True)
+        if self._tables is not None:
+            self._tables.finish()
 
     def explain_end(self, reason: str) -> None:
         """Write why a run that has ended without a reason recorded no more, which was not known at its end."""
@@ -365,7 +367,7 @@ class ScriptRecorder:
         if self._activations is not None:
             self._activations.configure(shown)
             sampled |= dict.fromkeys(self._activations.metrics, plain)
-        tables = self._tables = StepTables(self._writer, self._optimizers, self.batches)
+        tables = self._tables = StepTables(self._writer, self._optimizers, self.batches, self.clearings)
         sizes = [len(layer.parameters) for layer in shown]
         elsewhere = None if self._reducer is None else self._reducer.counted_elsewhere(parameters)
         layout = ParameterLayout(sizes, len(positions) - sum(sizes), elsewhere)

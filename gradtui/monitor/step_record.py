@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradtui.absent import ABSENT
+from gradtui.absent import ABSENT, absent_in
 from gradtui.monitor.gradients import GradNorms
 from gradtui.probe.host_copy import Number
 
@@ -24,6 +24,10 @@ Floats = NDArray[np.float64]
 
 NUMBERS_BEFORE_RATES = 3
 """The numbers of a flattened step that come before its learning rates: both scales and the overflow."""
+
+
+UNEVEN = 0.01
+"""The factors of parameters that were multiplied by the same number differ by less than this part of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,8 @@ class StepRecord(NamedTuple):
     optimizers: dict[int, tuple[float, tuple[float, ...]]]
     """The numbers of each optimizer that took a step: the norm of its parameters before clipping, and its learning
     rates."""
+    factor: float = math.nan
+    """The factor by which all norms fell before the step; NaN where they did not fall alike."""
 
     @property
     def norms(self) -> Floats:
@@ -84,7 +90,19 @@ class StepRecord(NamedTuple):
             number: (norm, lrs)
             for norm, (number, (_, lrs)) in zip(rest, self.optimizers.items(), strict=True)
         }
-        return StepRecord(norms[:size], total, clipped, self.skipped, optimizers)
+        return StepRecord(norms[:size], total, clipped, self.skipped, optimizers, self.factor)
+
+    @property
+    def fell(self) -> bool:
+        """Return whether the norm fell before the step. A tiny difference is rounding: norms are added up from numbers
+        that were rounded when they were clipped."""
+        return self.clipped < self.total * (1 - 1e-6)
+
+    def scaled(self) -> StepRecord:
+        """Return the record of a gradient that was meant to be multiplied by the factor."""
+        layers = np.where(absent_in(self.layers), self.layers, self.layers * self.factor)
+        optimizers = {number: (norm * self.factor, lrs) for number, (norm, lrs) in self.optimizers.items()}
+        return self._replace(layers=layers, total=self.clipped, optimizers=optimizers)
 
 
 class ParameterLayout:
@@ -221,7 +239,16 @@ def unflatten(
         before[positions], after[positions], present[positions] = first, last, True
         optimizers[step.number] = (_norm(first), lrs)
         skipped |= step.skipped or overflow > 0
-    return StepRecord(layout.fold(before, present), _norm(before), _norm(after), skipped, optimizers)
+    layers = layout.fold(before, present)
+    return StepRecord(layers, _norm(before), _norm(after), skipped, optimizers, _factor(before, after))
+
+
+def _factor(before: Floats, after: Floats) -> float:
+    """Return the factor by which all norms fell, or NaN. Gradients of few bits are rounded when they are scaled."""
+    sized = (before > 0) & np.isfinite(before)
+    ratios = after[sized] / before[sized]
+    alike = len(ratios) and ratios.max() - ratios.min() <= UNEVEN * ratios.max()
+    return float(np.median(ratios)) if alike and ratios.max() > 0 else math.nan
 
 
 def _norm(norms: Floats) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from gradtui.absent import ABSENT, is_absent
 from gradtui.monitor.batches import BatchMemory
+from gradtui.monitor.clearing import ClearingCount
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.step_record import PlainSteps, StepRecord
 from gradtui.monitor.watched import WatchedOptimizer
@@ -22,8 +24,15 @@ class StepTables:
     """
 
     def __init__(
-        self, writer: ScriptRunWriter, optimizers: Sequence[WatchedOptimizer], batches: BatchMemory
+        self,
+        writer: ScriptRunWriter,
+        optimizers: Sequence[WatchedOptimizer],
+        batches: BatchMemory,
+        clearings: Sequence[ClearingCount] = (),
     ) -> None:
+        self._fall = GradientFall(clearings)
+        self._held: tuple[int, float, StepRecord] | None = None
+        """A row of which the next one tells whether its gradient was clipped or scaled."""
         self._writer = writer
         self._optimizers = optimizers
         self._batches = batches
@@ -38,9 +47,23 @@ class StepTables:
         return scalar_columns(list(zip(names, self._groups, strict=True)))
 
     def write(self, step: int, moment: float, record: StepRecord) -> None:
-        """Write the rows of a step."""
-        # A tiny difference is rounding: norms are added up from numbers that were rounded when they were clipped.
-        clipped = record.clipped < record.total * (1 - 1e-6)
+        """Write the rows of a step, at once or with those of the next step."""
+        self._fall.note(record)
+        if self._held is None and self._fall.undecided(record):
+            self._held = step, moment, record
+            return
+        self.finish()
+        self._write(step, moment, record)
+
+    def finish(self) -> None:
+        """Write a row that was held back."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._write(*held)
+
+    def _write(self, step: int, moment: float, record: StepRecord) -> None:
+        record = self._fall.without_scaling(record)
+        clipped = record.fell
         several = len(self._optimizers) > 1
         lr, more = ABSENT, []
         for optimizer, groups in zip(self._optimizers, self._groups, strict=True):
@@ -56,6 +79,8 @@ class StepTables:
 
     def write_plain(self, steps: Sequence[int], moments: Sequence[float], plain: PlainSteps) -> None:
         """Write the rows of several steps of the only optimizer, in which nothing was clipped."""
+        self._fall.note_none()
+        self.finish()
         scalars = [
             [lr, total, total, 0.0, 0.0, *more]
             for total, (lr, *more) in zip(
@@ -67,6 +92,49 @@ class StepTables:
         self._writer.extend("grad_norm", steps, plain.layers, moments)
         for step, total in zip(steps, plain.totals.tolist(), strict=True):
             self._batches.take_norm(step, total)
+
+
+class GradientFall:
+    """A GradientFall tells whether gradients that become smaller between backward pass and step are clipped or scaled.
+
+    A script scales them where it divides by a number of its own: the world size, the number of tokens, accumulated
+    passes. They are clipped where a function of PyTorch does it, where the factors of parameters differ, where what is
+    left always has the same norm, or where some steps are left as they are.
+    """
+
+    def __init__(self, clearings: Sequence[ClearingCount]) -> None:
+        self._clearings = clearings
+        self._clips: bool | None = None
+        self._first: StepRecord | None = None
+
+    def note(self, record: StepRecord) -> None:
+        """Take a row that will be written."""
+        if any(clearing.clips for clearing in self._clearings):
+            self._clips = True
+        elif record.skipped or not 0 < record.total < math.inf:
+            return
+        elif not record.fell:
+            self._clips = True
+        elif self._clips is None and math.isfinite(record.factor):
+            if self._first is None:
+                self._first = record
+            else:
+                same_factor = math.isclose(record.factor, self._first.factor, rel_tol=1e-3)
+                same_norm = math.isclose(record.clipped, self._first.clipped, rel_tol=1e-3)
+                self._clips = same_norm and not same_factor
+
+    def note_none(self) -> None:
+        """Take rows whose gradients nothing has changed."""
+        self._clips = True
+
+    def undecided(self, record: StepRecord) -> bool:
+        """Return whether a row has to wait for the next one."""
+        return self._clips is None and record is self._first
+
+    def without_scaling(self, record: StepRecord) -> StepRecord:
+        """Return the row as it is to be written."""
+        scales = self._clips is False and record.fell and math.isfinite(record.factor)
+        return record.scaled() if scales else record
 
 
 def scalar_columns(optimizers: Sequence[tuple[str, int]]) -> tuple[str, ...]:

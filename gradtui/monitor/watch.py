@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import sys
@@ -21,6 +20,7 @@ from torch.optim import Optimizer
 from gradtui.monitor.arguments import by_name, default_name, fields_of, named_by_model, note_text, step_of
 from gradtui.monitor.commands import PendingCommands
 from gradtui.monitor.distributed.reducers import RankSender, reducer_for
+from gradtui.monitor.endings import end_with_process, ending_of, forget
 from gradtui.monitor.finding_action import Action, FindingAction
 from gradtui.monitor.freshness import weights_of
 from gradtui.monitor.guard import Guard, guarded, reason_of, warn
@@ -234,7 +234,7 @@ class Probe:
             return
         self.guard.on_failure = session.give_up
         _probes.add(self)
-        atexit.register(self._end_with_script)
+        end_with_process(self._end)
         for watched in (*session.models(), *session.optimizers()):
             weakref.finalize(watched, self._on_dropped).atexit = False
 
@@ -325,10 +325,7 @@ class Probe:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end(*_ending_of(error))
-
-    def _end_with_script(self) -> None:
-        self._end(*_ending_of_script())
+        self._end(*ending_of(error))
 
     def _end(self, status: State, reason: str) -> None:
         if self._session is not None:
@@ -348,7 +345,7 @@ class Probe:
                 self.guard.close()
         if self._finding_action is not None:
             self._finding_action.end()
-        atexit.unregister(self._end_with_script)
+        forget(self._end)
         return True
 
     def _on_dropped(self) -> None:
@@ -360,20 +357,3 @@ class Probe:
         # The hooks are not removed here, since one may be running now. They do nothing more.
         if self._finish("finished", "") and self._session is not None and self._session.models():
             _hooked.append(self._session)
-
-
-def _ending_of(error: BaseException | None) -> tuple[State, str]:
-    """Return status and reason: finished without an error, stopped by Ctrl-C, failed by any other error."""
-    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
-        return "finished", ""
-    if isinstance(error, KeyboardInterrupt):
-        return "stopped", "interrupted (Ctrl-C)"
-    return "failed", reason_of(error)
-
-
-def _ending_of_script() -> tuple[State, str]:
-    """Return status and reason for a script that has ended, from the exception that ended the interpreter."""
-    if hasattr(sys, "ps1") or "IPython" in sys.modules:
-        # In an interactive session the last exception belongs to some earlier line.
-        return "finished", ""
-    return _ending_of(getattr(sys, "last_value", None))

@@ -158,4 +158,6 @@ def test_an_end_has_a_reason_only_where_the_training_went_on(tmp_path: Path) -> 
         take_steps(model, torch.optim.SGD(model.parameters(), 0.1))
     status = gradtui.open_run(probe.run).status
     assert (status.state, status.step) == ("finished", 10)
-    assert status.reason == "the watched optimizer was deleted, and something else trains the model since then"
+    assert (
+        status.reason == "the watched optimizer was deleted, and something else trains the model since then"
+    )

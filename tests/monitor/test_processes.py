@@ -85,6 +85,48 @@ def test_the_run_of_a_script_that_fails_names_the_error(tmp_path: Path) -> None:
     assert (status.state, status.reason, status.step) == ("failed", "ValueError: no such luck", 1)
 
 
+def test_every_step_before_an_exit_without_handlers_is_kept(tmp_path: Path) -> None:
+    """`os._exit` and forked workers run no exit handlers; a forked child ends no run of its parent."""
+    body = """
+        import multiprocessing
+
+        def train(how, code=0):
+            model = nn.Linear(4, 2)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+            probe = gradtui.watch(model, optimizer, budget=None, name=how)
+            for _ in range(20): step(model, optimizer)
+            if how.startswith("exit"): os._exit(code)
+            if how == "raises": raise ValueError("in a worker")
+            if how == "parent":
+                if os.fork() == 0: os._exit(3)
+                os.wait()
+                for _ in range(20): step(model, optimizer)
+                own = os._exit
+                probe.close()
+                assert os._exit is not own and os._exit.__module__ == "posix"
+
+        for arguments in (("exit 0",), ("exit 5", 5), ("returns",), ("raises",)):
+            worker = multiprocessing.get_context("fork").Process(target=train, args=arguments)
+            worker.start()
+            worker.join()
+            assert worker.exitcode == {"exit 5": 5, "raises": 1}.get(arguments[0], 0)
+        train("parent")
+    """
+    process = start(tmp_path, body, BEGINNING)
+    assert "in a worker" in process.communicate(timeout=60)[1]
+    assert process.returncode == 0
+    runs = {info.name: gradtui.open_run(info.run) for info in list_runs(tmp_path / "home" / "runs")}
+    found = {name: (run.status.state, run.status.reason, run.steps) for name, run in runs.items()}
+    assert found == {
+        "exit 0": ("finished", "", 20),
+        "exit 5": ("failed", "the process ended itself with exit code 5", 20),
+        "returns": ("finished", "", 20),
+        "raises": ("failed", "ValueError: in a worker", 20),
+        "parent": ("finished", "", 40),
+    }
+    assert all(len(run.layers("grad_norm")[0]) == run.steps for run in runs.values())
+
+
 @pytest.mark.long
 def test_the_with_block_records_how_it_ended(tmp_path: Path) -> None:
     body = """

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradtui.monitor.endings import end_with_process
 from gradtui.monitor.gradients import remember_norms
 from gradtui.monitor.guard import reason_of, warn
 from gradtui.monitor.launch.early_passes import EarlyPasses
@@ -28,6 +29,7 @@ from gradtui.monitor.trial import this_trial
 from gradtui.monitor.variable_names import model_name, names_of, script_name
 from gradtui.monitor.watch import Probe, watch
 from gradtui.plain_text import plain
+from gradtui.runs.status import State
 
 MOST_RUNS = 100
 """The most runs of one process, since a search or a test may train thousands of models."""
@@ -76,6 +78,9 @@ class FirstSteps:
         """End all runs that are open."""
         for watched in self._watched:
             watched.probe.close()
+        self._output.end()
+
+    def _end_output(self, status: State, reason: str) -> None:
         self._output.end()
 
     def _remember(self, optimizer: Optimizer) -> None:
@@ -139,7 +144,7 @@ class FirstSteps:
             on_finding=partial(run_command, options.on_finding) if options.on_finding else None,
         )
         self._run_count += 1
-        _end_with_worker(probe, self._output)
+        end_with_process(self._end_output)
         self._watched.append(_Watched(probe, models))
         if probe.run is not None:
             self._note(probe.run)
@@ -187,20 +192,6 @@ class _Watched:
         wanted = {id(p) for p in parameters}
         models = (model for reference in self._models if (model := reference()) is not None)
         return any(id(p) in wanted for model in models for p in model.parameters())
-
-
-def _end_with_worker(probe: Probe, output: OutputLog) -> None:
-    """End a run when its multiprocessing worker ends, since such a process skips Python's exit handlers."""
-    processes = sys.modules.get("multiprocessing.process")
-    if processes is None or processes.parent_process() is None:
-        return
-    from multiprocessing.util import Finalize
-
-    def end() -> None:
-        output.end()
-        probe.__exit__(*sys.exc_info())
-
-    Finalize(None, end, exitpriority=0)
 
 
 def is_no_training_of_its_own(optimizer: Optimizer) -> bool:

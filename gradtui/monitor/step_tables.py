@@ -11,7 +11,7 @@ from gradtui.absent import ABSENT, is_absent
 from gradtui.monitor.batches import BatchMemory
 from gradtui.monitor.clearing import ClearingCount
 from gradtui.monitor.run_writer import ScriptRunWriter
-from gradtui.monitor.step_record import PlainSteps, StepRecord
+from gradtui.monitor.step_record import UNEVEN, PlainSteps, StepRecord
 from gradtui.monitor.watched import WatchedOptimizer
 
 
@@ -106,26 +106,28 @@ class GradientFall:
         self._clearings = clearings
         self._clips: bool | None = None
         self._first: StepRecord | None = None
+        self._sure = False
 
     def note(self, record: StepRecord) -> None:
         """Take a row that will be written."""
         if any(clearing.clips for clearing in self._clearings):
-            self._clips = True
-        elif record.skipped or not 0 < record.total < math.inf:
+            self._clips = self._sure = True
+        elif self._sure or record.skipped or not 0 < record.total < math.inf:
             return
         elif not record.fell:
-            self._clips = True
-        elif self._clips is None and math.isfinite(record.factor):
+            self._clips = self._sure = True
+        elif math.isfinite(record.factor):
             if self._first is None:
                 self._first = record
-            else:
-                same_factor = math.isclose(record.factor, self._first.factor, rel_tol=1e-3)
-                same_norm = math.isclose(record.clipped, self._first.clipped, rel_tol=1e-3)
-                self._clips = same_norm and not same_factor
+                return
+            unlike_norm = abs(record.clipped / self._first.clipped - 1)
+            unlike_factor = abs(record.factor / self._first.factor - 1)
+            # Two steps may have the same norm by chance.
+            self._clips = unlike_norm < min(UNEVEN, unlike_factor) and self._clips is not False
 
     def note_none(self) -> None:
         """Take rows whose gradients nothing has changed."""
-        self._clips = True
+        self._clips = self._sure = True
 
     def undecided(self, record: StepRecord) -> bool:
         """Return whether a row has to wait for the next one."""

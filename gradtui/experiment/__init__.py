@@ -9,7 +9,7 @@ from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.overrides import parse_assignments, set_fields
 from gradtui.experiment.presets import resolve
 from gradtui.experiment.recorded_shape import DataShape
-from gradtui.experiment.spec import Cures, Data, Experiment, Group, Optimizer, Pretrain, Run
+from gradtui.experiment.spec import Cures, Data, Experiment, Group, Optimizer, Pretrain, RunSettings
 from gradtui.experiment.toml import dumps, from_dict, load, loads, to_dict
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "NetShape",
     "Optimizer",
     "Pretrain",
-    "Run",
+    "RunSettings",
     "data_shape",
     "dumps",
     "from_dict",

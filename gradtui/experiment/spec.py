@@ -195,8 +195,8 @@ class Cures(ExperimentTable, frozen=True):
     pretrain: Annotated[Pretrain, "Layer-wise pretraining."] = field(default_factory=Pretrain)
 
 
-class Run(ExperimentTable, frozen=True):
-    """Run is the part [run], which says how long to train, and on which device."""
+class RunSettings(ExperimentTable, frozen=True):
+    """RunSettings are the part [run], which say how long to train, and on which device."""
 
     steps: Annotated[int, Meta(ge=1, le=1_000_000_000), "Optimizer steps."] = 500
     device: Annotated[
@@ -244,4 +244,4 @@ class Experiment(ExperimentTable, frozen=True):
     cures: Annotated[Cures, "What is added against vanishing and exploding gradients."] = field(
         default_factory=Cures
     )
-    run: Annotated[Run, "How long, and where."] = field(default_factory=Run)
+    run: Annotated[RunSettings, "How long, and where."] = field(default_factory=RunSettings)

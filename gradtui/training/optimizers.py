@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from gradtui.experiment import Optimizer, Run
+from gradtui.experiment import Optimizer, RunSettings
 from gradtui.experiment.optimizers import OPTIMIZERS
 
 FUSED_DEVICES = ("cpu", "cuda", "mps")
@@ -96,7 +96,7 @@ class LossScale:
     START = 65536.0
     GROWTH_STEPS = 2000
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunSettings) -> None:
         self.adapts = run.precision == "fp16" and run.loss_scale == 0
         fixed = run.loss_scale if run.precision == "fp16" else 1.0
         self.value = self.START if self.adapts else fixed

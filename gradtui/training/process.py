@@ -22,7 +22,7 @@ from threading import Thread
 from msgspec.structs import replace
 
 from gradtui import __version__
-from gradtui.experiment import Experiment, Run, load, to_dict
+from gradtui.experiment import Experiment, RunSettings, load, to_dict
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, read_origin, write_meta
@@ -131,7 +131,7 @@ def warm_up(scratch: Path) -> None:
     from gradtui.training.run import train
 
     postpone_compiler()
-    exp = Experiment(name="warm-up", run=Run(steps=2, device="cpu"))
+    exp = Experiment(name="warm-up", run=RunSettings(steps=2, device="cpu"))
     meta = RunMeta.of_this_process(id="", name="", experiment=to_dict(exp))
     train(scratch, exp, meta, StopRequest())
     torch.cuda.is_available()

@@ -8,7 +8,7 @@ import pytest
 from gradtui.experiment import spec
 from gradtui.experiment.fields import FieldInfo, fields_of, parts_of
 
-PARTS = (spec.Data, spec.Group, spec.Optimizer, spec.Pretrain, spec.Cures, spec.Run, spec.Experiment)
+PARTS = (spec.Data, spec.Group, spec.Optimizer, spec.Pretrain, spec.Cures, spec.RunSettings, spec.Experiment)
 
 
 def field(part: type[msgspec.Struct], name: str) -> FieldInfo:

@@ -18,7 +18,7 @@ import json, gradtui
 from gradtui.experiment import spec
 from gradtui.experiment.cures import CURES
 from gradtui.experiment.fields import fields_of
-parts = (spec.Data, spec.Group, spec.Optimizer, spec.Pretrain, spec.Cures, spec.Run, spec.Experiment)
+parts = (spec.Data, spec.Group, spec.Optimizer, spec.Pretrain, spec.Cures, spec.RunSettings, spec.Experiment)
 print(json.dumps({
     "from": gradtui.__file__,
     "cures": {cure.key: [cure.name, cure.why, cure.price] for cure in CURES},

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gradtui.experiment import Experiment, ExperimentError, from_dict
 from gradtui.experiment.fields import FieldInfo, fields_of
-from gradtui.experiment.spec import Cures, Data, Group, Optimizer, Run
+from gradtui.experiment.spec import Cures, Data, Group, Optimizer, RunSettings
 
 SMALL = {"width": 12, "repeat": 3, "layers": 3, "kernel": 5, "stride": 3, "heads": 4}
 """Upper bounds that keep a net small enough to be built in a test."""
@@ -49,7 +49,7 @@ def experiments(
         "net": draw(st.lists(_tables(Group), min_size=1, max_size=4)),
         "optimizer": draw(_tables(Optimizer)),
         "cures": draw(_tables(Cures)),
-        "run": draw(_tables(Run, device=st.sampled_from(["auto", "cpu", "cuda:1"]))),
+        "run": draw(_tables(RunSettings, device=st.sampled_from(["auto", "cpu", "cuda:1"]))),
     }
     return _repaired(raw, draw)
 
@@ -66,7 +66,7 @@ def _repaired(raw: dict[str, Any], draw: st.DrawFn) -> Experiment:
                 part = part[int(key)] if key.isdecimal() else part[key]
             info = next(
                 info
-                for kind in (Group, Data, Optimizer, Cures, Run)
+                for kind in (Group, Data, Optimizer, Cures, RunSettings)
                 for info in fields_of(kind)
                 if info.name == last
             )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradtui.experiment import Run, from_dict
+from gradtui.experiment import RunSettings, from_dict
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.errors import ExperimentError
 from gradtui.runs.meta import RunMeta
@@ -24,7 +24,7 @@ from gradtui.training.step import Stepper
 
 
 def test_the_scale_adapts_as_torchs_does() -> None:
-    ours = LossScale(Run(precision="fp16"))
+    ours = LossScale(RunSettings(precision="fp16"))
     theirs = torch.amp.GradScaler("cpu")
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=1.0)
@@ -41,19 +41,23 @@ def test_the_scale_adapts_as_torchs_does() -> None:
 
 @pytest.mark.parametrize(
     ("run", "value"),
-    [(Run(precision="fp16", loss_scale=1024.0), 1024.0), (Run(precision="bf16"), 1.0), (Run(), 1.0)],
+    [
+        (RunSettings(precision="fp16", loss_scale=1024.0), 1024.0),
+        (RunSettings(precision="bf16"), 1.0),
+        (RunSettings(), 1.0),
+    ],
 )
-def test_fixed_scale_never_skips_a_step(run: Run, value: float) -> None:
+def test_fixed_scale_never_skips_a_step(run: RunSettings, value: float) -> None:
     scale = LossScale(run)
     assert scale.accept(False)
     assert scale.value == value
 
 
 def test_loss_scale_can_be_restored() -> None:
-    first = LossScale(Run(precision="fp16"))
+    first = LossScale(RunSettings(precision="fp16"))
     for finite in [True] * 1500 + [False] + [True] * 1990:
         first.accept(finite)
-    second = LossScale(Run(precision="fp16"))
+    second = LossScale(RunSettings(precision="fp16"))
     second.restore(first.state())
     for _ in range(20):
         first.accept(True)

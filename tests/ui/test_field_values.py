@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtui.experiment import Data, Experiment, ExperimentError, Group, Optimizer, Run, resolve, set_fields
+from gradtui.experiment import (
+    Data,
+    Experiment,
+    ExperimentError,
+    Group,
+    Optimizer,
+    RunSettings,
+    resolve,
+    set_fields,
+)
 from gradtui.experiment.fields import fields_of
 from gradtui.ui.field_values import Draft, info_at, next_value, show, typed, value_at
 
@@ -38,13 +47,13 @@ def test_next_value_up_and_down_is_the_neighbour(
 
 
 @given(
-    part=st.sampled_from([Group, Data, Optimizer, Run]),
+    part=st.sampled_from([Group, Data, Optimizer, RunSettings]),
     data=st.data(),
     ups=st.lists(st.booleans(), max_size=40),
 )
 def test_steps_never_leave_what_is_allowed(part: type, data: st.DataObject, ups: list[bool]) -> None:
     info = data.draw(st.sampled_from(fields_of(part)))
-    prefix = {Group: "net.0", Data: "data", Optimizer: "optimizer", Run: "run"}[part]
+    prefix = {Group: "net.0", Data: "data", Optimizer: "optimizer", RunSettings: "run"}[part]
     value = info.default
     for up in ups:
         value = next_value(info, value, up)

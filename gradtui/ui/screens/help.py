@@ -40,7 +40,8 @@ almost nothing reaches the input; if they are above 1, it becomes huge, and then
 
 **median, spread**: the line across a bar is the median of the last 50 steps, the weaker tones are their range.
 
-**healthy**: the shaded band, where the gradients of nets that learn lie.
+**healthy**: the shaded band, where the gradients of nets that learn lie. There is none once the whole gradient is \
+100 times as large as at the start.
 
 **update ÷ weight**: how much of its size one step changes a layer. Healthy is 1e-4 to 1e-2.
 

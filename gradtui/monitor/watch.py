@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from gradtui.monitor.arguments import by_name, default_name, fields_of, named_by_model, note_text, step_of
 from gradtui.monitor.commands import PendingCommands
+from gradtui.monitor.distributed.ranks import pipeline_stage
 from gradtui.monitor.distributed.reducers import RankSender, reducer_for
 from gradtui.monitor.endings import end_with_process, ending_of, forget
 from gradtui.monitor.finding_action import Action, FindingAction
@@ -121,9 +122,11 @@ def watch(
             }
             root = runs_root() if runs is None else Path(runs).expanduser()
             wanted = os.fspath(resume)
+            stage = pipeline_stage(models.values())
+            part = "" if stage is None else f" · stage {stage.number + 1} of {stage.stages}"
             begin = partial(
                 ScriptRunWriter,
-                Path(wanted).name or name or default_name(models),
+                (Path(wanted).name or name or default_name(models)) + part,
                 root,
                 data,
                 note_text(note),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,45 @@ def is_sharded(models: Iterable[nn.Module]) -> bool:
     if any(type(m).__name__ == "FullyShardedDataParallel" for model in models for m in model.modules()):
         raise TypeError("FullyShardedDataParallel is not supported; fully_shard (FSDP2) is")
     return any(_shard_count(parameter) > 1 for model in models for parameter in model.parameters())
+
+
+def check_keeps_gradients(models: Iterable[nn.Module]) -> None:
+    """Raise TypeError where DeepSpeed has taken the gradients out of the parameters, so that a norm of them is wrong.
+
+    Such parameters carry their place in its buffers (ZeRO 1 and 2) or the number of their part (ZeRO 3).
+    """
+    if any(hasattr(p, "_hp_mapping") or hasattr(p, "ds_id") for model in models for p in model.parameters()):
+        raise TypeError(
+            "DeepSpeed's ZeRO keeps the gradients in parts of its own, so no layer's norm can be shown; "
+            "engine.get_global_grad_norm() is the norm of all of them"
+        )
+
+
+class Stage(NamedTuple):
+    """A Stage is one of the parts of a model that processes compute one behind another (pipeline parallelism)."""
+
+    number: int
+    """The number of the stage, from 0."""
+    stages: int
+    first_group: bool
+    """Whether its pipeline is the one of rank 0; others hold copies."""
+
+
+def pipeline_stage(models: Iterable[nn.Module]) -> Stage | None:
+    """Return the first stage of this process whose parameters these models have; None without a pipeline."""
+    module = sys.modules.get("torch.distributed.pipelining.stage")
+    base = getattr(module, "_PipelineStageBase", None)
+    if base is None:
+        return None
+    held = {id(p) for model in models for p in model.parameters()}
+    found = [
+        Stage(
+            one.stage_index, one.num_stages, one.group is None or 0 in dist.get_process_group_ranks(one.group)
+        )
+        for one in gc.get_objects()
+        if issubclass(type(one), base) and any(id(p) in held for p in one.submod.parameters())
+    ]
+    return min(found, default=None)
 
 
 def counted_elsewhere(parameters: Sequence[Tensor | None], rank: int) -> NDArray[np.bool_]:

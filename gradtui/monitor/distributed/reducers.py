@@ -17,7 +17,13 @@ from torch import Tensor, nn
 
 from gradtui.absent import ABSENT, absent_in
 from gradtui.monitor.distributed.mailbox import StoreMailbox
-from gradtui.monitor.distributed.ranks import counted_elsewhere, is_sharded, rank_and_size
+from gradtui.monitor.distributed.ranks import (
+    check_keeps_gradients,
+    counted_elsewhere,
+    is_sharded,
+    pipeline_stage,
+    rank_and_size,
+)
 from gradtui.probe.sampling_budget import SamplingBudget
 
 SEND_SECONDS = 0.05
@@ -100,14 +106,18 @@ class DifferentModels(RuntimeError):
 def reducer_for(models: Iterable[nn.Module]) -> tuple[bool, RankReducer | None]:
     """Return whether this process measures anything, and the reducer of the norms of all ranks.
 
-    The reducer is None if each process holds the whole model. Then only rank 0 measures.
+    The reducer is None if each process holds the whole model. Then only rank 0 measures, but each stage of a pipeline.
 
     Raises TypeError and ValueError where sharded parameters cannot be measured.
     """
     models = list(models)
+    check_keeps_gradients(models)
     rank, size = rank_and_size()
+    stage = pipeline_stage(models)
     if size == 1 or not is_sharded(models):
-        return rank == 0, None
+        return rank == 0 or (stage is not None and stage.first_group), None
+    if stage is not None:
+        raise TypeError("stages of a pipeline whose parameters are sharded are not supported")
     # Imported here, since a torch built without torch.distributed lacks it.
     from torch.distributed.distributed_c10d import _get_default_store
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradtui.monitor.distributed.ranks import check_keeps_gradients
 from gradtui.monitor.endings import end_with_process
 from gradtui.monitor.gradients import remember_norms
 from gradtui.monitor.guard import reason_of, warn
@@ -103,6 +104,8 @@ class FirstSteps:
         models = survey.models_of(parameters)
         held = {id(p) for model in models for p in model.parameters()}
         if loose := [p for p in parameters if id(p) not in held]:
+            # These may be parts of parameters that DeepSpeed has cut.
+            check_keeps_gradients(survey.modules)
             models.append(self._loose.setdefault(optimizer, _module_of(loose)))
         optimizers = survey.optimizers_of(models, optimizer)
         self._watch(models, optimizers, several=self._trains_others(survey, models))

@@ -1,13 +1,20 @@
-"""Test `gradtui watch --live` on a terminal: the screens, the output, Ctrl-C, leaving, and the exit code."""
+"""Test `gradtui watch --live` on a terminal: screens, output, Ctrl-C, leaving, exit code; and the alert of `attach`."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import gradtui
 from gradtui.cli import main
-from tests.support.person_terminal import AS_BEFORE, PersonTerminal
+from gradtui.diagnosis.monitor import diagnose_run
+from gradtui.runs.folder import SETTINGS_FILE
+from gradtui.runs.library import list_runs
+from tests.support.person_terminal import AS_BEFORE, PersonTerminal, wait_for
 
 
 def test_without_a_terminal_one_line_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -57,3 +64,55 @@ def test_leaving_leaves_the_command_running_and_prints_the_rest(tmp_path: Path) 
     (tmp_path / "go").touch()
     terminal.until_text("two")
     assert terminal.until_ended(20) == 5
+
+
+BREAKS = """
+import os, sys, time, torch, gradtui
+from torch import nn
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 1))
+optimizer = torch.optim.SGD(model.parameters(), 0.05)
+probe = gradtui.watch(model, optimizer, name="breaks", runs=sys.argv[1])
+x = torch.randn(64, 8)
+while not os.path.exists(sys.argv[3]):
+    optimizer.zero_grad()
+    loss = (model(x) - x[:, :1]).square().mean()
+    loss.backward()
+    optimizer.step()
+    probe.log(loss=loss)
+    if os.path.exists(sys.argv[2]):
+        optimizer.param_groups[0]["lr"] = 1e4
+    time.sleep(0.01)
+"""
+
+
+def bells(terminal: PersonTerminal) -> int:
+    """Return how often the bell was rung: its sign also ends the sequences that set titles and the like."""
+    return re.sub("\x1b\\][^\x07\x1b]*\x07", "", terminal.seen).count("\x07")
+
+
+@pytest.mark.long
+def test_a_finding_that_begins_in_a_real_training_rings_the_bell_once(tmp_path: Path) -> None:
+    script, runs, go, stop = (tmp_path / name for name in ("train.py", "runs", "go", "stop"))
+    script.write_text(BREAKS)
+    (tmp_path / SETTINGS_FILE).write_text("alerts = true\n")
+    training = subprocess.Popen([sys.executable, str(script), *map(str, (runs, go, stop))])
+    try:
+        wait_for(lambda: runs.exists() and any(run.steps > 50 for run in list_runs(runs)), 60, "50 steps")
+        (found,) = list_runs(runs)
+        terminal = PersonTerminal(tmp_path, "attach", str(found.run))
+        terminal.until_text("no problems", 60)
+        assert bells(terminal) == 0
+        go.touch()
+        terminal.until(lambda _: "\x1b]9;" in terminal.seen, 60, "the notification")
+        told = terminal.seen.split("\x1b]9;")[1].partition("\x07")[0]
+        assert told.startswith(found.run.name)
+        (run,) = map(gradtui.open_run, [found.run])
+        assert told.split(": ")[1] in [one.code for one in diagnose_run(run).findings]
+        terminal.until_text(told.split(": ")[2][:20])
+        terminal.press("q")
+        assert terminal.until_ended(20) == 0
+        assert bells(terminal) == terminal.seen.count("\x1b]9;") >= 1
+    finally:
+        stop.touch()
+        training.wait(60)

@@ -9,26 +9,34 @@ import pytest
 from msgspec.structs import replace
 
 from gradtui.runs.folder import CONTROL_FILE, new_folder, runs_root, settings_path
-from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, read_meta, write_meta
+from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, read_meta, write_meta
 from gradtui.runs.script_training import KEY
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.screens.lab.code_advice import cures_with_code
+from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
+from gradtui.ui.screens.layer.layer_panes import LayerCurves
+from gradtui.ui.screens.layer.layer_screen import LayerScreen
+from gradtui.ui.widgets.curve_pane import CurvePane
+from gradtui.ui.widgets.curve_plot import CurvePlot
 from tests.support.lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 
 
-def script_run(*, listening: bool, clipped: tuple[float, float] | None = None) -> tuple[Path, RunWriter]:
-    """A live run as `gradtui.watch` writes it."""
+def script_run(
+    *, listening: bool, clipped: tuple[float, float] | None = None, tokens: int = 0
+) -> tuple[Path, RunWriter]:
+    """A live run as `gradtui.watch` writes it; it logs so many `tokens` a step, if any."""
     folder = new_folder(runs_root(), "mine")
     layers = ("h.0.attn", "h.0.mlp", "head")
     tables = {
         "scalars": TableMeta(("lr", "grad_norm", "grad_norm_clipped", "clipped"), "scalars"),
         "grad_norm": TableMeta(layers),
         "logged_loss": TableMeta(("loss",), "scalars"),
+        **({"logged_tokens": TableMeta(("tokens",), "scalars")} if tokens else {}),
     }
     meta = RunMeta.of_this_process(
         id=folder.name,
@@ -45,6 +53,8 @@ def script_run(*, listening: bool, clipped: tuple[float, float] | None = None) -
     for step in range(1, 41):
         moment = meta.started + step / 100
         writer.append("logged_loss", step, (2.5 - step / 50,), moment)
+        if tokens:
+            writer.append("logged_tokens", step, (tokens * step,), moment)
         if step % 10 == 1:
             writer.append("scalars", step, (0.05, 1.0, *(clipped or (1.0, 0.0))), moment)
             writer.append("grad_norm", step, (0.5, 0.6, 0.7), moment)
@@ -85,6 +95,58 @@ async def test_a_finding_that_begins_is_told_to_the_terminal(home: Path, wanted:
         await pilot.pause()
         line = f"\x1b]9;{folder.name}: exploding: the gradient grows\x07"
         assert [text for text in sent if text.startswith("\x1b]9")] == ([line] if wanted else [])
+    writer.close()
+
+
+async def test_a_run_that_grows_is_drawn_by_a_number_that_it_logs(home: Path) -> None:
+    """In the lab, beside a run with another number a step, and on the page of a layer."""
+    partner, other = script_run(listening=False, tokens=1000)
+    other.end("finished", "", 40)
+    folder, writer = script_run(listening=False, tokens=512)
+    meta = read_meta(folder)
+    write_meta(folder, replace(meta, parent=Parent(partner.name, 0, "lr=x0.1")))
+    app = GradtuiApp(attach=folder)
+
+    def places(plot: CurvePlot, step: int) -> list[float]:
+        plot.draw_at_once()
+        return [] if plot.frame is None else [float(plot.frame.axis.places(step)), plot.frame.high]
+
+    def grow(first: int, last: int) -> None:
+        for step in range(first, last + 1):
+            moment = meta.started + step / 100
+            writer.append("logged_loss", step, (2.5 - step / 500,), moment)
+            writer.append("logged_tokens", step, (512.0 * step,), moment)
+            writer.append("scalars", step, (0.05, 1.0, 1.0, 0.0), moment)
+            writer.append("grad_norm", step, (0.5, 0.6, 0.7), moment)
+        writer.flush()
+
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "3 layers" in screen_text(app))
+        await until(pilot, lambda: lab.comparison.partner is not None)
+        loss = next(pane for pane in lab.query(CurvePane) if pane.what == "loss")
+        await until(pilot, lambda: bool(loss.query(CurvePlot)))
+        plot = loss.query_one(CurvePlot)
+        await until(pilot, lambda: places(plot, 40)[1:] == [40])
+        loss.focus()
+        await pilot.press("X", "X", "X", "X")
+        await until(pilot, lambda: "by tokens" in loss.heading)
+        await until(pilot, lambda: places(plot, 40)[1] == pytest.approx(40_000))
+        grow(41, 200)
+        await until(pilot, lambda: places(plot, 200)[1] == pytest.approx(200 * 512))
+        assert places(plot, 200)[0] == 200 * 512
+        lab.query_one(GradientPane).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, LayerScreen))
+        page = app.screen.query_one("#layer-gradient", LayerCurves)
+        await until(pilot, lambda: "by tokens" in str(page.border_title))
+        drawn = page.query_one(CurvePlot)
+        await until(pilot, lambda: places(drawn, 200)[:1] == pytest.approx([200 * 512], rel=0.02))
+        grow(201, 300)
+        await until(pilot, lambda: places(drawn, 300) == pytest.approx([300 * 512] * 2, rel=0.02))
+        await pilot.press("X", "X")
+        await until(pilot, lambda: "by" not in str(page.border_title))
+        assert places(drawn, 300)[0] == pytest.approx(300, rel=0.02)
     writer.close()
 
 

@@ -148,9 +148,10 @@ class RunMonitor:
         self.findings: tuple[Finding, ...] | None = None
         """The findings to show. Of a run that has ended they are the monitor's own, as `gradtui diagnose` prints them;
         of one that trains, also those that its trainer has recorded, as the list of runs shows them too. None while
-        the run is still being checked: "no problems found" takes CONFIRMING_UPDATES clean updates and EARLY_STEPS."""
+        the run is still being checked: "no problems found" takes CONFIRMING_UPDATES clean updates and EARLY_STEPS, and
+        that nothing critical would be found if the run ended now."""
         self.pending: tuple[Finding, ...] = ()
-        """The findings of the last diagnosis that the next one has to confirm."""
+        """The findings that the next diagnosis has to confirm, and those that a longer run may refute."""
         self._follower: Follower | None = None
         self._diagnosis = LiveDiagnosis()
         self._clean_updates = 0
@@ -158,6 +159,8 @@ class RunMonitor:
         self._diagnosed: Snapshot | None = None
         self._diagnosed_at = -math.inf
         self._rests_until = -math.inf
+        self._awaited: tuple[Finding, ...] = ()
+        """The critical findings that the run would have if it ended now, for which rules wait while it trains."""
 
     # -- the state of the folder
 
@@ -220,16 +223,25 @@ class RunMonitor:
         self.evidence = replace(evidence, finished=True) if finished else evidence
         update = self._diagnosis.update(self.evidence)
         self.current_findings = tuple(update.findings)
-        self.pending = tuple(update.pending)
-        self._clean_updates = update.clean_updates
+        self._awaited = self._found_if_it_ended() if not update.findings else ()
+        self.pending = (*update.pending, *self._awaited)
+        # An update after which the run must not end is no clean one.
+        self._clean_updates = 0 if self._awaited else min(update.clean_updates, self._clean_updates + 1)
         self._outcome = None
         self.findings = self._findings_to_show()
         self._diagnosed_at = ended = time.monotonic()
         least, share = SECONDS_BETWEEN_DIAGNOSES, REST_PER_DIAGNOSIS
-        if self.pending:
+        if update.pending:
             least, share = SECONDS_WHILE_PENDING, REST_WHILE_PENDING
         self._rests_until = ended + max(least, share * (ended - began))
         return update.new
+
+    def _found_if_it_ended(self) -> tuple[Finding, ...]:
+        assert self.evidence is not None
+        if self.evidence.finished or self.evidence.step < EARLY_STEPS:
+            return ()
+        found = diagnose(replace(self.evidence, finished=True))
+        return tuple(finding for finding in found if finding.severity == "critical")
 
     def _findings_to_show(self) -> tuple[Finding, ...] | None:
         assert self.evidence is not None
@@ -240,7 +252,8 @@ class RunMonitor:
             # The figures of the newest step say more than those of the step at which the trainer recorded a finding.
             findings = {finding.code: finding for finding in recorded} | findings
         early = self.evidence.step < EARLY_STEPS
-        checking = early or (not self.evidence.finished and self._clean_updates < CONFIRMING_UPDATES)
+        unsure = bool(self._awaited) or self._clean_updates < CONFIRMING_UPDATES
+        checking = early or (not self.evidence.finished and unsure)
         return None if checking and not findings else tuple(in_order(findings.values()))
 
     @property

@@ -6,12 +6,14 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from gradtui import metrics
+from gradtui.diagnosis import diagnose
 from gradtui.diagnosis.monitor import RunMonitor, diagnose_run
 from gradtui.experiment import resolve
 from gradtui.experiment.presets import names
@@ -91,6 +93,8 @@ def check_frame(run: FollowedRun, painted: ShownDiagnosis) -> None:
     if painted.judgement.codes:
         mark = painted.judgement.mark[0]
         assert headline.plain.startswith(f"{mark} {painted.judgement.codes[0]} "), where
+        if painted.judgement.codes[0] == "exploding" and "weaker" in headline.plain:
+            assert " · now " in headline.plain, where
         assert f"{mark} {painted.judgement.codes[0]}  since" in pane, where
     if state == "clean":
         loss, norm = (run.snapshot.curves[name].mean for name in ("loss", "grad_norm"))
@@ -131,6 +135,12 @@ def play(recorded: Path, root: Path, clock: Clock) -> tuple[FollowedRun, RunMoni
             clean_at.clear()
         if run.diagnosis.newest_judgement.state == "clean" and run.live:
             assert len(clean_at) >= 2, f"clean at step {step} after checks at {clean_at}"
+            # What a rule waits for is no all-clear, as where a recurrent net may still learn.
+            assert monitor.evidence is not None
+            ended = diagnose(replace(monitor.evidence, finished=True))
+            assert not [found.code for found in ended if found.severity == "critical"], (
+                f"clean at step {step}"
+            )
         check_others(run, monitor, judged)
     replay.close()
     return run, monitor

@@ -123,16 +123,20 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> ExplosionSign:
     if place != "layer":
         lag = profile.levels.shape[1] - 1
         grown_by = f"each step back in time multiplies it by about {factor}"
-        return ExplosionSign(
-            step, (), f"The gradient at lag {lag} is {times(profile.start)} that at lag 0: {grown_by}"
-        )
+        return ExplosionSign(step, (), _compared(profile, f"at lag {lag}", "at lag 0", step) + grown_by)
     grown = np.flatnonzero(profile.levels[sample] >= EXPLODING_DECADES)
     layers = case.names([profile.indices[index] for index in grown])
     first, last = case.end_layers()
     grown_by = f"each layer multiplies it by about {factor}"
-    return ExplosionSign(
-        step, layers, f"The gradient of {first} is {times(profile.start)} that of {last}: {grown_by}"
-    )
+    return ExplosionSign(step, layers, _compared(profile, f"of {first}", f"of {last}", step) + grown_by)
+
+
+def _compared(profile: Profile, there: str, here: str, step: int) -> str:
+    """Return how strong the gradient was at the start, and how strong it is now where it no longer explodes."""
+    if np.isfinite(profile.now) and profile.now < EXPLODING_DECADES:
+        now = f"at step {step} (now {times(profile.now)}): "
+        return f"The gradient {there} was {times(profile.start)} that {here} {now}"
+    return f"The gradient {there} is {times(profile.start)} that {here}: "
 
 
 def _is_steep(case: Case) -> bool:

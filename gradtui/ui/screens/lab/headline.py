@@ -71,6 +71,10 @@ def chart_legend(data: ViewData, compared: bool) -> tuple[Content, ...]:
     return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
+OPPOSITE = {"exploding": ("weak", "uneven", "even"), "vanishing": ("strong", "uneven", "even")}
+"""The tones of a sentence that seem to contradict a finding, which was made of more than the step that is shown."""
+
+
 def headline_of(headline: HeadlineText, diagnosis: ShownDiagnosis) -> Content:
     """Return the sentence with the mark and colour of the diagnosis at the step that is shown.
 
@@ -81,7 +85,12 @@ def headline_of(headline: HeadlineText, diagnosis: ShownDiagnosis) -> Content:
     mark, colour = judgement.mark
     if judgement.state == "problem":
         named = judgement.codes[0] if judgement.codes else judgement.why
-        return Content.assemble((f"{mark} {named}", f"bold {colour}"), (f" · {headline.text}", "bold"))
+        text = headline.text
+        began = next((one.step for one in diagnosis.findings or () if one.code == named), 0)
+        if headline.tone in OPPOSITE.get(named, ()) and began:
+            # Saturated units hide an explosion, and a net that has learned may have left its vanishing behind.
+            named, text = f"{named} since step {began:,}", f"now {text}"
+        return Content.assemble((f"{mark} {named}", f"bold {colour}"), (f" · {text}", "bold"))
     if judgement.state == "checking":
         return Content.styled(f"{mark} {headline.text}", "bold")
     if headline.tone == "none":

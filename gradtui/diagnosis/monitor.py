@@ -154,7 +154,7 @@ class RunMonitor:
         """The findings that the next diagnosis has to confirm, and those that a longer run may refute."""
         self._follower: Follower | None = None
         self._diagnosis = LiveDiagnosis()
-        self._clean_updates = 0
+        self._clean_updates = self._not_counted = 0
         self._outcome: Outcome | None = None
         self._diagnosed: Snapshot | None = None
         self._diagnosed_at = -math.inf
@@ -223,10 +223,12 @@ class RunMonitor:
         self.evidence = replace(evidence, finished=True) if finished else evidence
         update = self._diagnosis.update(self.evidence)
         self.current_findings = tuple(update.findings)
-        self._awaited = self._found_if_it_ended() if not update.findings else ()
+        self._awaited = () if update.findings or update.pending else self._found_if_it_ended()
         self.pending = (*update.pending, *self._awaited)
-        # An update after which the run must not end is no clean one.
-        self._clean_updates = 0 if self._awaited else min(update.clean_updates, self._clean_updates + 1)
+        # An update after which the run must not end is no clean one, and neither are those before it.
+        if self._awaited or not update.clean_updates:
+            self._not_counted = update.clean_updates
+        self._clean_updates = update.clean_updates - self._not_counted
         self._outcome = None
         self.findings = self._findings_to_show()
         self._diagnosed_at = ended = time.monotonic()
@@ -238,7 +240,8 @@ class RunMonitor:
 
     def _found_if_it_ended(self) -> tuple[Finding, ...]:
         assert self.evidence is not None
-        if self.evidence.finished or self.evidence.step < EARLY_STEPS:
+        # A trainer, which shows nothing, has no snapshot, and its time is not spent on this.
+        if self.snapshot is None or self.evidence.finished or self.evidence.step < EARLY_STEPS:
             return ()
         found = diagnose(replace(self.evidence, finished=True))
         return tuple(finding for finding in found if finding.severity == "critical")

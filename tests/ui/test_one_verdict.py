@@ -129,7 +129,8 @@ def play(recorded: Path, root: Path, clock: Clock) -> tuple[FollowedRun, RunMoni
         clock.now += 0.1
         run.read_new(monitor, paint)
         judged = monitor.evidence is not before
-        if judged and not monitor.current_findings and not monitor.pending:
+        if judged and monitor.evidence is not None and not monitor.pending and not diagnose(monitor.evidence):
+            # A finding that was shown stays for a few clean checks, which count.
             clean_at.append(step)
         elif judged:
             clean_at.clear()

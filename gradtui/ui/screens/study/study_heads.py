@@ -102,7 +102,7 @@ def cures_progress(state: StudyState, begun: bool) -> Content:
 
 
 class StudyTexts(Widget):
-    """StudyTexts shows what the study is about, then what was found across its runs."""
+    """StudyTexts shows what was found across the runs of a study, and what it is about."""
 
     DEFAULT_CSS = """
     StudyTexts { height: auto; max-height: 4; padding: 0 1; }
@@ -111,17 +111,18 @@ class StudyTexts(Widget):
     state: reactive[StudyState | None] = reactive(None, layout=True)
 
     def render(self) -> Content:
-        """Return a line for each text."""
+        """Return a paragraph for each text; what was found comes first, for on a low terminal the last ones are cut."""
         state = self.state
         if state is None:
             return Content("")
-        lines = [Content.styled(printable(state.spec.description), "$secondary")]
-        if state.problem:
-            lines.append(Content.styled(f"✖ {printable(state.problem)}", "$error"))
-        lines += [
+        lines = [
             Content.assemble((f"✖ {found.code}  ", "bold $error"), printable(found.evidence))
             for found in state.findings
         ]
+        if state.problem:
+            lines.append(Content.styled(f"✖ {printable(state.problem)}", "$error"))
+        if state.spec.description:
+            lines.append(Content.styled(printable(state.spec.description), "$secondary"))
         return Content("\n").join(lines)
 
 

@@ -108,10 +108,12 @@ def _headline(shared: SharedRun) -> Iterator[Block]:
         text = gradient_headline(names, shared.norms("last").tolist()).text
         # Some headlines are sentences; others are only a comparison, which needs a beginning.
         compared = text[0].isdigit() or text.startswith("as strong")
-        yield Prose(
-            f"{'The gradient is ' if compared else ''}{text[0] if compared else text[0].upper()}{text[1:]}.",
-            "lead",
-        )
+        sentence = f"the gradient is {text}" if compared else text
+        # The finding comes first: units that saturate hide an explosion from the end of a run.
+        found = next((one for one in summary["findings"] if one["severity"] != "info"), None)
+        if found is not None:
+            sentence = f"{found['code']} since step {found['step']:,}; at the end {sentence}"
+        yield Prose(f"{sentence[0].upper()}{sentence[1:]}.", "lead")
     parts = [several(len(layers), "layer"), several(_parameters(shared), "parameter")] if layers else []
     parts.append(f"{summary['status']} after {summary['steps']:,} steps in {seconds(summary['seconds'])}")
     yield Prose(" · ".join(parts), "weak")

@@ -133,6 +133,8 @@ def test_numbers_and_findings_are_those_of_diagnose(run: Path, tmp_path: Path, e
         assert row["parameters"] == str(layer["parameters"])
         for end in ("first", "last"):
             assert float(row[f"grad_norm {end}"]) == layer["grad_norm"][end]
+    first = expected["findings"][0]
+    assert f"{first['code'].capitalize()} since step {first['step']:,}; at the end the gradient" in said
     for finding in expected["findings"]:
         assert finding["code"] in said
         assert finding["evidence"] in said

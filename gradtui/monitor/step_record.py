@@ -240,7 +240,8 @@ def unflatten(
         optimizers[step.number] = (_norm(first), lrs)
         skipped |= step.skipped or overflow > 0
     layers = layout.fold(before, present)
-    return StepRecord(layers, _norm(before), _norm(after), skipped, optimizers, _factor(before, after))
+    factor = _factor(before, after) if any(len(step.measured) > 1 for step in steps) else math.nan
+    return StepRecord(layers, _norm(before), _norm(after), skipped, optimizers, factor)
 
 
 def _factor(before: Floats, after: Floats) -> float:

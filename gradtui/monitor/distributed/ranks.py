@@ -14,6 +14,10 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 
+class CannotMeasure(TypeError):
+    """A CannotMeasure error says why the gradients of a distributed training are not where they can be measured."""
+
+
 def rank_and_size() -> tuple[int, int]:
     """Return the rank of this process, and the number of processes of its training.
 
@@ -30,21 +34,21 @@ def rank_and_size() -> tuple[int, int]:
 def is_sharded(models: Iterable[nn.Module]) -> bool:
     """Return whether processes hold different parts of parameters.
 
-    Raises TypeError on the older FullyShardedDataParallel, whose parameters do not say which part they are.
+    Raises CannotMeasure on the older FullyShardedDataParallel, whose parameters do not say which part they are.
     """
     models = list(models)
     if any(type(m).__name__ == "FullyShardedDataParallel" for model in models for m in model.modules()):
-        raise TypeError("FullyShardedDataParallel is not supported; fully_shard (FSDP2) is")
+        raise CannotMeasure("FullyShardedDataParallel is not supported; fully_shard (FSDP2) is")
     return any(_shard_count(parameter) > 1 for model in models for parameter in model.parameters())
 
 
 def check_keeps_gradients(models: Iterable[nn.Module]) -> None:
-    """Raise TypeError where DeepSpeed has taken the gradients out of the parameters, so that a norm of them is wrong.
+    """Raise CannotMeasure where DeepSpeed has taken the gradients out of the parameters.
 
     Such parameters carry their place in its buffers (ZeRO 1 and 2) or the number of their part (ZeRO 3).
     """
     if any(hasattr(p, "_hp_mapping") or hasattr(p, "ds_id") for model in models for p in model.parameters()):
-        raise TypeError(
+        raise CannotMeasure(
             "DeepSpeed's ZeRO keeps the gradients in parts of its own, so no layer's norm can be shown; "
             "engine.get_global_grad_norm() is the norm of all of them"
         )

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from gradtui.absent import ABSENT, absent_in
 from gradtui.monitor.distributed.mailbox import StoreMailbox
 from gradtui.monitor.distributed.ranks import (
+    CannotMeasure,
     check_keeps_gradients,
     counted_elsewhere,
     is_sharded,
@@ -108,7 +109,7 @@ def reducer_for(models: Iterable[nn.Module]) -> tuple[bool, RankReducer | None]:
 
     The reducer is None if each process holds the whole model. Then only rank 0 measures, but each stage of a pipeline.
 
-    Raises TypeError and ValueError where sharded parameters cannot be measured.
+    Raises CannotMeasure and ValueError where sharded parameters cannot be measured.
     """
     models = list(models)
     check_keeps_gradients(models)
@@ -117,7 +118,7 @@ def reducer_for(models: Iterable[nn.Module]) -> tuple[bool, RankReducer | None]:
     if size == 1 or not is_sharded(models):
         return rank == 0 or (stage is not None and stage.first_group), None
     if stage is not None:
-        raise TypeError("stages of a pipeline whose parameters are sharded are not supported")
+        raise CannotMeasure("stages of a pipeline whose parameters are sharded are not supported")
     # Imported here, since a torch built without torch.distributed lacks it.
     from torch.distributed.distributed_c10d import _get_default_store
 

@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import gradtui
+from gradtui.monitor.guard import WatchWarning
 from gradtui.monitor.launch.first_step import MOST_RUNS, FirstSteps
 from gradtui.monitor.launch.options import LaunchOptions
 from gradtui.monitor.launch.process_objects import ProcessObjects
@@ -206,3 +207,39 @@ def test_looking_for_a_variable_leaves_no_reference_and_what_the_script_holds_al
 
     script()
     script_with_locals()
+
+
+@pytest.mark.parametrize("loose", [False, True])
+def test_gradients_written_by_hand_without_a_backward_pass_are_recorded(
+    recording: Recording, loose: bool
+) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(6, 3).requires_grad_(False)
+    weights, shift = (layer.weight, layer.bias) if not loose else (torch.randn(3, 6), torch.zeros(3))
+    optimizer = torch.optim.SGD([weights, shift], 0.1)
+    x, y = torch.randn(64, 6), torch.randn(64, 3)
+    wanted = []
+    for _ in range(12):
+        error = x @ weights.T + shift - y
+        weights.grad, shift.grad = 2 * error.T @ x / error.numel(), 2 * error.sum(0) / error.numel()
+        wanted.append(float(torch.cat([weights.grad.flatten(), shift.grad]).norm()))
+        optimizer.step()
+    (run,) = recording.runs()
+    steps, norms = run.scalars("grad_norm")
+    assert steps.tolist() == list(range(1, 13))
+    assert norms.tolist() == pytest.approx(wanted, rel=1e-5)
+    assert run.scalars("clipped")[1].sum() == 0
+
+
+def test_flat_parts_of_parameters_that_deepspeed_has_cut_are_no_run(recording: Recording) -> None:
+    """A stand-in with the attribute of ZeRO 1 and 2, since DeepSpeed is not installed here."""
+    model = net()
+    for p in model.parameters():
+        p._hp_mapping = None  # type: ignore[attr-defined]
+    part = torch.randn(10, requires_grad=True)
+    part.grad = torch.ones(10)
+    optimizer = torch.optim.AdamW([part])
+    with pytest.warns(WatchWarning, match="watch this training: DeepSpeed's ZeRO keeps the gradients"):
+        optimizer.step()
+    optimizer.step()
+    assert recording.runs() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,6 +15,8 @@ from textual.message import Message
 
 LONGEST_SECONDS = 0.2
 """The time after which the next key no longer waits for the last one, whose widget may be gone."""
+SCREEN_SECONDS, LOOK_SECONDS = 5.0, 0.005
+"""The time that a key waits at most until the panes of a new screen exist, and how often it looks."""
 
 
 class KeyHandled(Message):
@@ -30,6 +33,7 @@ class KeyQueue:
     Textual gives each key to the widget that has the focus at that moment. A field inserts a letter at once, but return
     and backspace rise through its parents first. So the letters of `ab`, backspace, `c` that arrive in one piece, as
     over a slow line, came out as `ab`; and letters that were typed behind the key of a dialog did not reach the dialog.
+    A key that came before the panes of a new screen existed ended the app, because the screen did not find them.
 
     Args:
         app: the app whose keys these are.
@@ -43,24 +47,36 @@ class KeyQueue:
         self._following: asyncio.Task[None] | None = None
 
     async def take(self, event: events.Event) -> None:
-        """Handle a key now, or after those that came before it."""
+        """Handle a key now, or after those that came before it and after the screen has its panes."""
         if self._following is not None:
             self._waiting.append(event)
             return
-        await self._handle(event)
-        self._following = asyncio.create_task(self._follow())
+        at_once = self._app.screen.is_mounted
+        if at_once:
+            await self._handle(event)
+        else:
+            self._waiting.append(event)
+        self._following = asyncio.create_task(self._follow(at_once))
 
-    async def _follow(self) -> None:
-        """Handle the keys that wait, each after the one before."""
+    async def _follow(self, began: bool) -> None:
+        """Handle the keys that wait, each after the one before. began: whether one was handled just now."""
         try:
-            await self._handled()
-            while self._waiting:
+            if began:
+                await self._handled()
+            while self._waiting and self._app.is_running:
+                await self._screen_made()
                 await self._handle(self._waiting.popleft())
                 await self._handled()
         except Exception as error:
             self._app._handle_exception(error)
         finally:
             self._following = None
+
+    async def _screen_made(self) -> None:
+        """Wait until the panes of the screen exist."""
+        end = time.monotonic() + SCREEN_SECONDS
+        while not self._app.screen.is_mounted and time.monotonic() < end:
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _handled(self) -> None:
         """Wait until the last key, and what it caused, have passed through the widgets."""

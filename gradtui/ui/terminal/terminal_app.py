@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual._context import active_message_pump
-from textual.app import App
+from textual.actions import ActionParseResult
+from textual.app import App, ScreenStackError
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.css.query import NoMatches
+from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
+from textual.errors import NoWidget
 from textual.filter import LineFilter
+from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import Screen
-from textual.widget import MountError
+from textual.widget import MountError, Widget
 from textual.worker import WorkerFailed
 
 from gradtui.ui.crash_report import RecentEvents, place_of, write_report
@@ -36,6 +42,10 @@ from gradtui.ui.terminal.toasts import Toasts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+PARTS_ARE_GONE = (NoMatches, MountError, NoScreen, ScreenStackError, asyncio.InvalidStateError)
+"""The errors of a handler whose app, screen or widget is closed while it waits."""
 
 
 class TerminalApp(App[None]):
@@ -133,12 +143,35 @@ class TerminalApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Remember the last events, for a report of a crash, and handle keys one after the other."""
+        if isinstance(event, events.InputEvent) and self._exit:
+            # The screens are being closed, and nothing is left that could take it.
+            return
         self._recent.note(self, event)
         # A forwarded key has passed through the widgets and is back.
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self._keys.take(event)
-        else:
+        elif not isinstance(event, events.MouseDown) or self._still_shows(event):
             await super().on_event(event)
+
+    def _still_shows(self, event: events.MouseDown) -> bool:
+        """Return whether what was clicked still exists; Textual fails on a widget that is removed but not yet gone."""
+        try:
+            return self.get_widget_at(event.x, event.y)[0].is_attached
+        except NoWidget:
+            return True
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key says, but nothing where its screen is left already, or came while the key was on its way."""
+        if isinstance(default_namespace, Widget) and not (
+            default_namespace.is_attached and default_namespace.screen.is_mounted
+        ):
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
 
     def on_key_handled(self, message: KeyHandled) -> None:
         """Say that a key has passed through all widgets."""
@@ -146,7 +179,7 @@ class TerminalApp(App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         cause = error.error if isinstance(error, WorkerFailed) else error
-        if isinstance(cause, NoMatches | MountError) and self._is_leaving():
+        if isinstance(cause, PARTS_ARE_GONE) and self._is_leaving(cause):
             return
         if self._exception is None:
             self.ending.last_words = f"gradtui crashed: {place_of(cause)}; a report could not be written"
@@ -158,13 +191,16 @@ class TerminalApp(App[None]):
                 )
         super()._handle_exception(error)
 
-    def _is_leaving(self) -> bool:
-        """Return whether the app, or the widget that handles the present message, is being left.
+    def _is_leaving(self, error: BaseException) -> bool:
+        """Return whether the app, the widget that handles the present message, or one that failed is being left.
 
         Its parts may be gone or were never created, so that a handler may not find them.
         """
-        handling = active_message_pump.get(self)
-        return self._exit or self._closing or handling._closing or getattr(handling, "_pruning", False)
+        if self._exit or self._closing:
+            return True
+        failed = (frame.f_locals.get("self") for frame, _ in walk_tb(error.__traceback__))
+        nodes = (active_message_pump.get(self), *failed)
+        return any(_is_left(node) for node in nodes if isinstance(node, MessagePump))
 
     def _fatal_error(self) -> None:
         # Textual would print the traceback with all local variables, which takes minutes and shows the person's data.
@@ -225,6 +261,10 @@ class TerminalApp(App[None]):
                 widget.refresh()
             screen.refresh()
         self.refresh_bindings()
+
+
+def _is_left(node: MessagePump) -> bool:
+    return node._closing or getattr(node, "_pruning", False)
 
 
 def after_paint(app: App[Any], go_on: Continue) -> None:

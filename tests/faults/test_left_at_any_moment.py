@@ -15,9 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.geometry import Size
 from textual.keys import _character_to_key
+from textual.screen import Screen
+from textual.widgets import Input, Label
 
 from gradtui.experiment import resolve
 from gradtui.runs.writer import RunWriter
@@ -29,6 +33,7 @@ from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.layer.layer_screen import LayerScreen
 from gradtui.ui.screens.presets_screen import PresetsScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
+from gradtui.ui.terminal.terminal_app import TerminalApp
 from tests.support.fuzzing import fuzz
 from tests.support.lab import no_standby
 from tests.support.studies import CHANCE, SCALARS, Trainer, full_run, sigmoids, write_run
@@ -104,7 +109,10 @@ def _open_run(app: GradtuiApp, rng: random.Random, home: Path) -> None:
 
 
 def _click(app: GradtuiApp, rng: random.Random, home: Path) -> None:
-    x, y = rng.randrange(app.size.width), rng.randrange(app.size.height)
+    _click_at(app, rng.randrange(app.size.width), rng.randrange(app.size.height))
+
+
+def _click_at(app: TerminalApp, x: int, y: int) -> None:
     given: Any = {"x": x, "y": y, "delta_x": 0, "delta_y": 0, "button": 1, "shift": False, "meta": False}
     for kind in (events.MouseDown, events.MouseUp):
         app.post_message(kind(None, **given, ctrl=False, screen_x=x, screen_y=y))
@@ -193,6 +201,57 @@ def fake_trainers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("gradtui.training.launch.start_trainer", start)
     monkeypatch.setattr(LocalEngine, "start", lambda self, folder: start(folder))
+
+
+class Panes(Screen[None]):
+    """A Panes screen has a key that needs its pane, which appears some turns of the event loop after the screen."""
+
+    BINDINGS = [Binding("a", "use", priority=True)]
+    AUTO_FOCUS = ""
+    used = 0
+
+    def compose(self) -> ComposeResult:
+        yield Label("pane")
+
+    async def on_mount(self) -> None:
+        await asyncio.sleep(0.05)
+        await self.mount(Input())
+
+    def action_use(self) -> None:
+        self.query_one(Input)
+        self.used += 1
+
+
+def _key(app: TerminalApp, key: str) -> None:
+    app.post_message(events.Key(key, key))
+
+
+async def test_keys_that_come_before_the_panes_of_a_screen_wait_for_them() -> None:
+    app = TerminalApp()
+    async with app.run_test():
+        for _ in range(2):
+            screen = Panes()
+            app.push_screen(screen)
+            for _ in range(3):
+                _key(app, "a")
+            end = time.monotonic() + 10
+            while screen.used < 3 and time.monotonic() < end:
+                await asyncio.sleep(0.01)
+            assert screen.used == 3
+
+
+async def test_click_on_what_was_just_removed_is_dropped() -> None:
+    app = TerminalApp()
+    async with app.run_test():
+        await app.push_screen(screen := Panes())
+        await asyncio.sleep(0.1)
+        label = screen.query_one(Label)
+        for turn in range(30):
+            if turn == 3:
+                label.remove()
+            _click_at(app, label.region.x, label.region.y)
+            await asyncio.sleep(0)
+        assert app.is_running
 
 
 @pytest.mark.long

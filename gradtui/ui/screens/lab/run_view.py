@@ -248,6 +248,9 @@ class RunView:
         partner = self._comparison.partner
         await screen.query_one(GradientPane).paint(run, diagnosis, partner)
         for pane in self._curves:
+            if self.run is not run:
+                # Another run was opened while a chart was mounted, and has cleared the panes.
+                return
             await pane.paint(run, partner)
         findings.verdict = self._comparison.verdict()
         self._show_divergence(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,10 +87,14 @@ def _study_folder(text: str, root: Path) -> tuple[Path, StudySpec] | None:
     from gradtui.study.spec import load
     from gradtui.study.study_folder import STUDY_FILE, folder_of, studies_root
 
-    named = given_path(text)
+    named, studies = given_path(text), studies_root(root)
     if not answers(named):
         raise BadInput(f"{named}: {NO_ANSWER}")
-    for folder in (named, folder_of(text, studies_root(root))):
+    for folder in (named, folder_of(text, studies) if answers(studies) else studies):
+        if not answers(folder / STUDY_FILE):
+            # A run of that name can still be reported on.
+            print(plain(f"gradtui: {folder}: {NO_ANSWER}"), file=sys.stderr)
+            continue
         try:
             if (folder / STUDY_FILE).is_file():
                 spec = load(folder / STUDY_FILE)

@@ -54,10 +54,16 @@ def _execute(args: Namespace) -> int:
         return _list(args)
     spec = _checked(args)
     from gradtui.commands.interruptions import Interruptions
+    from gradtui.runs.bounded_reads import NO_ANSWER, answers
     from gradtui.study.study import open_study
+    from gradtui.study.study_folder import STUDY_FILE, folder_of, studies_root
 
-    engine = chosen_engine(args)
-    study = open_study(spec, runs=chosen_root(args), jobs=args.jobs, engine=engine, fresh=args.fresh)
+    engine, root = chosen_engine(args), chosen_root(args)
+    studies = studies_root(root)
+    folder = folder_of(spec.name, studies) if answers(studies) else studies
+    if not answers(folder / STUDY_FILE):
+        raise BadInput(f"{folder}: {NO_ANSWER}")
+    study = open_study(spec, runs=root, jobs=args.jobs, engine=engine, fresh=args.fresh)
     with Interruptions() as interruptions:
         state = _wait(study, interruptions, quiet=args.quiet)
     if state.problem:

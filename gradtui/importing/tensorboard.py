@@ -27,6 +27,8 @@ NAME_PART = "tfevents"
 """The text that the name of every event file contains."""
 FRAME_BYTES = 16
 """The bytes around each record: its length and two checksums."""
+HEAD_BYTES = 12
+"""The bytes before each record: its length, and the checksum of that."""
 LARGEST_RECORD = 64_000_000
 """The most bytes of a record, because the reader takes as much memory as a record claims to need."""
 
@@ -88,16 +90,17 @@ def _events(file: Path, log: Log) -> Iterator[Any]:
 
 
 def _whole_records(file: Path) -> int:
-    """Return how many records precede the first that claims more bytes than the file or the limit allows."""
+    """Return how many records precede a hole, or the first that claims more bytes than the file or the limit allows."""
     count = 0
     with os.fdopen(open_to_read(file), "rb") as opened:
         rest = os.fstat(opened.fileno()).st_size
-        while len(start := opened.read(8)) == 8:
-            length = int.from_bytes(start, "little")
+        while len(start := opened.read(HEAD_BYTES)) == HEAD_BYTES:
+            length = int.from_bytes(start[:8], "little")
             rest -= length + FRAME_BYTES
-            if length > LARGEST_RECORD or rest < 0:
+            # Zeros are a hole in the file, since the checksum of the length 0 is another; it may be 4 GB long.
+            if length > LARGEST_RECORD or rest < 0 or not any(start):
                 break
-            opened.seek(length + FRAME_BYTES - 8, os.SEEK_CUR)
+            opened.seek(length + FRAME_BYTES - HEAD_BYTES, os.SEEK_CUR)
             count += 1
     return count
 

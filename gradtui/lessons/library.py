@@ -14,11 +14,14 @@ from typing import NamedTuple
 from gradtui.experiment.errors import nearest
 from gradtui.lessons.lesson import Lesson, LessonError, check_experiments, parse
 from gradtui.ordinary_files import problem_of, read_whole
+from gradtui.runs.bounded_reads import NO_ANSWER, answers
 from gradtui.runs.folder import settings_path
 from gradtui.runs.safe_files import replacing
 from gradtui.toml_text import parse as parse_toml
 
 FALLBACK = "en"
+KEY_SECONDS = 0.25
+"""The time that a key waits for the file server of the progress."""
 
 
 class LessonEntry(NamedTuple):
@@ -132,9 +135,15 @@ def progress_path() -> Path:
 
 
 def read_progress(path: Path | None = None) -> dict[str, list[int]]:
-    """Return the numbers of the finished steps, from 1, by lesson; nothing where the file is missing or damaged."""
+    """Return the numbers of the finished steps, from 1, by lesson; nothing where the file is missing or damaged.
+
+    Nothing either where its file server does not answer, because the keys of the app wait for this.
+    """
+    path = path or progress_path()
+    if not answers(path, KEY_SECONDS):
+        return {}
     try:
-        found = json.loads(read_whole(path or progress_path()))
+        found = json.loads(read_whole(path))
     except (OSError, ValueError):
         return {}
     if not isinstance(found, dict):
@@ -149,6 +158,8 @@ def read_progress(path: Path | None = None) -> dict[str, list[int]]:
 def note_step(lesson: str, step: int, path: Path | None = None) -> None:
     """Note a finished step, from 1. Raises OSError where the file cannot be written."""
     path = path or progress_path()
+    if not answers(path, KEY_SECONDS):
+        raise OSError(NO_ANSWER)
     progress = read_progress(path)
     progress[lesson] = sorted({*progress.get(lesson, []), step})
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import contextlib
 import os
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ import msgspec
 
 from gradtui.experiment.errors import ExperimentError
 from gradtui.ordinary_files import read_whole
+from gradtui.runs.bounded_reads import BoundedReads
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import HEARTBEAT_FILE, is_run_folder, runs_root, slug_of
 from gradtui.runs.jsonl import LineReader, encode_line
@@ -74,21 +76,40 @@ class StudyInfo:
     """The time at which the last run was created, in seconds since the epoch."""
 
 
-def list_studies(root: Path | None = None) -> list[StudyInfo]:
-    """Return the studies in a folder, by default `studies_root()`, the newest first; other folders are left out."""
-    found = []
+def list_studies(
+    root: Path | None = None, silent: Callable[[Path], object] = lambda folder: None
+) -> list[StudyInfo]:
+    """Return the studies in a folder, by default `studies_root()`, the newest first; other folders are left out.
+
+    silent: called with each folder whose file server does not answer; it is left out too.
+    """
+    found: list[StudyInfo] = []
+    for place, folders in BoundedReads(_folders_in).results([root or studies_root()]):
+        if folders is None:
+            silent(place)
+        for folder, info in BoundedReads(_study_in).results(folders or []):
+            if info is None:
+                silent(folder)
+            else:
+                found += info
+    return sorted(found, key=lambda info: info.changed, reverse=True)
+
+
+def _folders_in(root: Path) -> list[Path]:
     try:
-        folders = [Path(entry.path) for entry in os.scandir(root or studies_root()) if entry.is_dir()]
+        return [Path(entry.path) for entry in os.scandir(root) if not entry.is_file(follow_symlinks=False)]
     except OSError:
         return []
-    for folder in folders:
-        try:
-            spec = load(folder / STUDY_FILE)
-        except ExperimentError:
-            continue
-        index = StudyIndex(folder)
-        found.append(StudyInfo(folder, spec, len(index.read()), index.changed))
-    return sorted(found, key=lambda info: info.changed, reverse=True)
+
+
+def _study_in(folder: Path) -> list[StudyInfo]:
+    """Return the study in a folder; an empty list where there is none."""
+    try:
+        spec = load(folder / STUDY_FILE)
+    except ExperimentError:
+        return []
+    index = StudyIndex(folder)
+    return [StudyInfo(folder, spec, len(index.read()), index.changed)]
 
 
 def studies_of_runs(root: Path) -> dict[Path, str]:

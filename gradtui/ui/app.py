@@ -19,6 +19,7 @@ from textual.screen import Screen
 
 from gradtui.ui.app_lessons import Lessons
 from gradtui.ui.chart_imports import import_charts
+from gradtui.ui.disk_work import leave
 from gradtui.ui.keys import LAB_KEYS, keymap_of, without_key
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.settings_store import SettingsStore
@@ -150,7 +151,7 @@ class GradtuiApp(TerminalApp):
 
     def on_unmount(self) -> None:
         """Write the last change of the settings, in case the person leaves right after it."""
-        self.settings_store.write()
+        leave(self.settings_store.write)
 
     def watch_theme(self, theme: str) -> None:
         """Save a theme that the person chose, but not the default for the terminal."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gradtui.ordinary_files import read_whole
+from gradtui.runs.bounded_reads import NO_ANSWER, answers
 from gradtui.runs.folder import settings_path
 from gradtui.toml_text import parse
 
@@ -75,6 +76,8 @@ ALLOWED = {
 
 def read_settings(path: Path) -> tuple[Settings, str]:
     """Return the settings, and in one line what is wrong with the file. A field that is wrong has its default."""
+    if not answers(path):
+        return Settings(), f"{path}: {NO_ANSWER}; using defaults"
     try:
         text = read_whole(path).decode()
     except FileNotFoundError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from gradtui.importing.tensorboard import _whole_records
 from gradtui.runs import events as events_module
 from gradtui.runs.events import EventLog
 from gradtui.runs.jsonl import FIRST_BYTES, LAST_BYTES, MOST_BYTES
@@ -97,3 +99,11 @@ def test_a_line_that_never_ends_is_passed_over(tmp_path: Path) -> None:
         file.write('"}\n' + line(50, "finding", code="vanishing", severity="critical"))
     log.poll()
     assert [event["code"] for event in log.findings()] == ["vanishing"]
+
+
+def test_hole_in_a_file_of_tensorboard_holds_no_records(tmp_path: Path) -> None:
+    file = tmp_path / "events.out.tfevents.1"
+    # Without right checksums, since only the lengths matter here.
+    file.write_bytes(2 * ((5).to_bytes(8, "little") + b"head" + b"event" + b"tail"))
+    os.truncate(file, 4_000_000_000)
+    assert _whole_records(file) == 2

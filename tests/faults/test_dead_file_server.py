@@ -121,6 +121,37 @@ def test_no_command_waits_for_ever(dead: str, home: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("dead", ["studies", "studies/depths", "settings.toml"])
+def test_what_does_not_need_the_dead_folder_is_done(dead: str, home: Path, tmp_path: Path) -> None:
+    (home / "runs" / GOOD).mkdir(parents=True)
+    write_run(home / "runs" / GOOD, sigmoids())
+    write_study(home / "studies" / "depths", loads(DEPTHS))
+    (tmp_path / "depths.toml").write_text(DEPTHS)
+    (home / "settings.toml").write_text('language = "zh"\n')
+    server = DeadServer(home / dead, tmp_path)
+    server.die()
+    says = f"gradtui: {home / dead}: its file server does not answer\n"
+    done: list[list[str]] = [
+        ["learn"],
+        ["runs"],
+        ["diagnose", GOOD],
+        ["report", GOOD, str(tmp_path / "x.md")],
+    ]
+    if dead == "settings.toml":
+        done.append(["study", str(tmp_path / "depths.toml"), "--list"])
+    else:
+        result = command_on(server, home, "study", str(tmp_path / "depths.toml"))
+        assert (result.returncode, result.stdout, result.stderr) == (2, "", says)
+        result = command_on(server, home, "report", "depths", str(tmp_path / "y.md"))
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr.startswith(says)
+    for words in done:
+        result = command_on(server, home, *words)
+        assert (words, result.returncode) == (words, 0)
+        assert result.stderr == (says if words[0] == "report" and dead == "studies" else "")
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("dead", ["runs/" + BAD, "runs", "."])
 @pytest.mark.parametrize("screen", ["layer", "study", "compare", "runs", "log", "report"])
 def test_screen_is_left_from(screen: str, dead: str, opened: Open, home: Path) -> None:

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from gradtui.experiment.errors import ExperimentError
 from gradtui.ordinary_files import given_path
+from gradtui.runs.bounded_reads import NO_ANSWER
 from gradtui.study.presets import resolve
 from gradtui.study.spec import StudySpec
 from gradtui.ui.disk_work import DiskWork
@@ -54,6 +55,8 @@ class StudiesScreen(OneAnswer["Path | None"]):
         """The list was read."""
 
         entries: Sequence[StudyEntry]
+        silent: Sequence[Path] = ()
+        """The folders whose file servers do not answer."""
 
         def can_replace(self, message: Message) -> bool:
             """Return whether this newer list replaces an older one that was not yet handled."""
@@ -88,13 +91,16 @@ class StudiesScreen(OneAnswer["Path | None"]):
     @work(thread=True, exclusive=True, group="studies")
     def read(self) -> None:
         """Read the list in a thread, because planning the studies takes a moment."""
-        self.post_message(self.Read(self.store.entries()))
+        silent: list[Path] = []
+        self.post_message(self.Read(self.store.entries(silent.append), silent))
 
     @on(Read)
     def _read(self, event: Read) -> None:
         event.stop()
         self.entries = event.entries
         self.choose(self.chosen)
+        for folder in event.silent:
+            self.notify(f"{folder}: {NO_ANSWER}", severity="warning", markup=False)
 
     def choose(self, at: int) -> None:
         """Move the cursor to another study."""

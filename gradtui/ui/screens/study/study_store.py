@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,11 +114,14 @@ class StudyStore:
         self._open[study.state.folder] = study
         return study
 
-    def entries(self) -> list[StudyEntry]:
-        """Return the studies that were begun, the newest first, then those that ship and were not begun."""
+    def entries(self, silent: Callable[[Path], object] = lambda folder: None) -> list[StudyEntry]:
+        """Return the studies that were begun, the newest first, then those that ship and were not begun.
+
+        silent: called with each folder whose file server does not answer.
+        """
         found = [
             StudyEntry(info.spec, _size(info.spec), info.runs, info.changed)
-            for info in list_studies(studies_root(self.runs))
+            for info in list_studies(studies_root(self.runs), silent)
         ]
         there = {entry.spec.name for entry in found}
         return found + [

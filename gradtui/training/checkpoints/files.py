@@ -102,11 +102,24 @@ def parse_header(path: Path, texts: dict[str, str]) -> dict[str, Any]:
             raise CheckpointError(
                 f"{path}: format {header['format']}, and this gradtui reads format {FORMAT}"
             )
+        _check_fields(header)
     except (KeyError, ValueError, TypeError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{path}: not a checkpoint that gradtui wrote") from None
     return dict(header)
+
+
+def _check_fields(header: dict[str, Any]) -> None:
+    """Raise KeyError or TypeError where a field is missing or of another kind than it was written."""
+    batches, scale = header["batches"], header["loss_scale"]
+    whole = (header["step"], batches["epoch"], batches["taken"], scale["good"])
+    if not (
+        isinstance(header["experiment"], dict)
+        and all(type(number) is int and 0 <= number < 2**63 for number in whole)
+        and isinstance(scale["value"], float | int)
+    ):
+        raise TypeError
 
 
 def read_header(path: Path) -> dict[str, Any]:

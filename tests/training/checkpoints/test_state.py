@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,34 @@ def test_foreign_checkpoint_raises_one_line(tmp_path: Path) -> None:
     write_tensors(path, {}, {HEADER_KEY: '{"format": 99}'})
     with pytest.raises(CheckpointError, match="format 99, and this gradtui reads format 1"):
         taken_up(session_of({}), path)
+
+
+WRITTEN = {
+    "format": 1,
+    "step": 4,
+    "experiment": {},
+    "batches": {"epoch": 0, "taken": 4},
+    "loss_scale": {"value": 1.0, "good": 0},
+}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({name: None} for name in WRITTEN),
+        {"step": -1},
+        {"step": 1.5},
+        {"step": 10**30},
+        {"experiment": "sigmoid-20"},
+        {"batches": [0, 4]},
+        {"batches": {"epoch": 0}},
+        {"batches": {"epoch": "0", "taken": 4}},
+        {"loss_scale": {"value": "1", "good": 0}},
+    ],
+    ids=str,
+)
+def test_odd_field_of_a_header_is_named_as_no_checkpoint(odd: dict[str, Any]) -> None:
+    assert parse_header(Path("x"), {HEADER_KEY: json.dumps(WRITTEN)}) == WRITTEN
+    header = {name: value for name, value in (WRITTEN | odd).items() if value is not None}
+    with pytest.raises(CheckpointError, match="x: not a checkpoint that gradtui wrote"):
+        parse_header(Path("x"), {HEADER_KEY: json.dumps(header)})

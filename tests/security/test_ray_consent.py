@@ -11,6 +11,7 @@ import pytest
 
 from gradtui import cli
 from gradtui.study.engines import engine_of
+from gradtui.study.engines.ray_engine import keep_strangers_out
 
 
 class StartedRay(ModuleType):
@@ -71,3 +72,18 @@ def test_consent_that_makes_no_sense_is_bad_input(
 ) -> None:
     assert cli.main(["study", "degradation", *words]) == 2
     assert capsys.readouterr().err.startswith("gradtui: --ray-listen")
+
+
+@pytest.mark.parametrize("mode", [None, "disabled"])
+def test_cluster_that_is_started_here_gets_a_token_of_its_own(
+    mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    environment = {} if mode is None else {"RAY_AUTH_MODE": mode}
+    monkeypatch.setattr("gradtui.study.engines.ray_engine.os.environ", environment)
+    keep_strangers_out()
+    if mode is None:
+        assert environment["RAY_AUTH_MODE"] == "token"
+        assert len(environment["RAY_AUTH_TOKEN"]) == 64
+    else:
+        assert environment == {"RAY_AUTH_MODE": "disabled"}, "what the person has set stays"

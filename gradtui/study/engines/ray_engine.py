@@ -10,8 +10,10 @@ import contextlib
 import logging
 import math
 import os
+import secrets
 import signal
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -50,7 +52,7 @@ class RayEngine:
         threads: the number of threads of each trainer.
         address: the address of the cluster in Ray's form. A cluster that this process has already joined is used.
         listen: whether a cluster of this machine alone may be started if there is no address. Ray then listens on all
-            network interfaces, and obeys everybody who can reach them.
+            network interfaces; see `keep_strangers_out` for whom it obeys.
 
     Raises ImportError if Ray is missing, and OSError if there is no such cluster.
     """
@@ -58,6 +60,8 @@ class RayEngine:
     def __init__(
         self, jobs: int | None = None, threads: int = 1, address: str = "", *, listen: bool = False
     ) -> None:
+        if listen and not address:
+            keep_strangers_out()
         self._ray = ray_library()
         self._jobs = jobs
         self._threads = threads
@@ -147,6 +151,16 @@ def token_of(root: Path) -> str:
 
 
 # -- the cluster
+
+
+def keep_strangers_out() -> None:
+    """Have a cluster that is started here obey only those who know a token, which only this user's processes have.
+
+    Ray reads this when it is imported. Older versions know no token. The newest make one by themselves, in a file that
+    other users of the machine may read.
+    """
+    if "ray" not in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
 
 
 def ray_library() -> Any:

@@ -84,7 +84,7 @@ def result_lines(made: Round, best: int) -> list[str]:
         best: the number of the best round so far.
     """
     attempt = made.attempt
-    lines = [_reached(summary_of(made))]
+    lines = [_reached(summary_of(made), attempt.outcome.loss)]
     lines += [f"found: {finding.code}. {finding.evidence}" for finding in attempt.findings]
     if not attempt.findings:
         lines.append(_without_finding(attempt))
@@ -93,12 +93,14 @@ def result_lines(made: Round, best: int) -> list[str]:
     return lines
 
 
-def _reached(summary: dict[str, Any]) -> str:
+def _reached(summary: dict[str, Any], usual_loss: float) -> str:
+    """The end of a training: its steps, its loss (the mean of the last steps) and its accuracy."""
     steps = summary["steps"]
     text = f"{summary['status']} after {steps:,} step{'' if steps == 1 else 's'}"
     loss, accuracy = summary["loss"], summary["accuracy"]["train"]
     if loss["first"] is not None and loss["last"] is not None:
-        text += f": loss {figure(loss['first'])} → {figure(loss['last'])}"
+        last = usual_loss if math.isfinite(usual_loss) and math.isfinite(loss["last"]) else loss["last"]
+        text += f": loss {figure(loss['first'])} → {figure(last)}"
     if accuracy is not None:
         text += f", training accuracy {percent(accuracy)}"
     return text
@@ -115,8 +117,8 @@ def _without_finding(attempt: Attempt) -> str:
 def trials_lines(trials: Sequence[CureTrial], seconds: float) -> list[str]:
     """Return the cures that were tried for a few steps, the best first, and how long that took."""
     return [
-        f"{len(trials)} cures were tried for a few steps each, in {seconds:.0f} s. The next round takes the first of "
-        "them, which is the first advice unless another's loss is a fifth lower:",
+        f"{len(trials)} cures were tried for a few steps each, in {seconds:.0f} s. The first of these is taken, which "
+        "is the first advice unless another's loss is a fifth lower:",
         *(f"  {trial.cure.name}: {trial_text(trial)}" for trial in trials),
     ]
 

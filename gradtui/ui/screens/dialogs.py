@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -88,10 +89,28 @@ class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
         return Found([self._option(choice) for choice in found], marked if found else None)
 
     def _option(self, choice: Choice) -> Option:
-        between = " " * (self.title_width - len(choice.title)) if self.title_width else "\n  "
+        between = " " * (self.title_width - len(choice.title)) if self.title_width else "\n"
         colour = "bold $accent" if choice.marked else "bold"
         title = f"{choice.title}  {choice.mark}" if choice.marked else choice.title
-        return Option(Content.assemble((title, colour), between, (choice.line, "$secondary")), id=choice.key)
+        line = choice.line if self.title_width else self._beneath(choice.line)
+        return Option(Content.assemble((title, colour), between, (line, "$secondary")), id=choice.key)
+
+    def _beneath(self, text: str) -> str:
+        """Return the lines beneath a title, indented and broken to the width of the list."""
+        # Inside the frame (its width is that of the style above), an option's padding and the scroll bar.
+        width = min(110, self.app.size.width * 96 // 100) - 5
+        lines = []
+        for line in text.splitlines():
+            words = line.lstrip()
+            indent = "  " + " " * (len(line) - len(words))
+            broken = Text(words).wrap(self.app.console, max(20, width - len(indent)))
+            lines += [indent + part.plain.rstrip() for part in broken]
+        return "\n".join(lines)
+
+    def on_resize(self) -> None:
+        """Break the lines beneath the titles anew."""
+        if not self.title_width:
+            self.query_one(SearchableList).search_again()
 
     @on(SearchableList.Chosen)
     def _chosen(self, event: SearchableList.Chosen) -> None:

@@ -52,7 +52,7 @@ def choose_code(screen: Screen[Any], run: FollowedRun | None) -> bool:
     from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
     choices = [
-        Choice(str(number), printable(cure.name), "\n  ".join([cure.why, *cure.code.splitlines()]))
+        Choice(str(number), printable(cure.name), "\n".join([cure.why, *cure.code.splitlines()]))
         for number, cure in enumerate(cures)
     ]
 

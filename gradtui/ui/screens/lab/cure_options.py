@@ -57,8 +57,8 @@ class CureOption:
     def line(self, before: Experiment) -> str:
         """Return why it should help, what it changes in the experiment `before`, and what it costs."""
         changes = ", ".join(f"{path} {show(path, value)}" for path, value in self.cure.set_of(before).items())
-        price = f"\n  cost: {self.cure.price}" if self.cure.price else ""
-        return f"{self.cure.why}\n  {changes}{price}"
+        price = f"\ncost: {self.cure.price}" if self.cure.price.rstrip(".") not in ("", "none") else ""
+        return f"{self.cure.why}\n{changes}{price}"
 
 
 def cure_options(run: Path, experiment: Experiment, advised: Sequence[CureOffer]) -> list[CureOption]:
@@ -161,7 +161,7 @@ class CureListScreen(ChooseScreen):
     def on_mount(self) -> None:
         """Begin to try the cures that are advised."""
         if self._tried:
-            self._say(f"trying {len(self._tried)} of them for up to {self._seconds:.0f} s")
+            self._say(f"trying {len(self._tried)}, {self._seconds:.0f} s at most")
             self.run_worker(self._try, thread=True, exclusive=True, group="trials")
 
     def on_unmount(self) -> None:
@@ -223,7 +223,7 @@ class CureListScreen(ChooseScreen):
                 Choice(
                     option.key,
                     option.title,
-                    line if trial is None else f"{trial_text(trial)}\n  {line}",
+                    line if trial is None else f"{trial_text(trial)}\n{line}",
                     marked,
                 )
             )

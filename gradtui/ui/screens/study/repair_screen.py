@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
 from textual import on
 from textual.app import ComposeResult
@@ -177,10 +178,12 @@ class RepairScreen(OneAnswer["Path | None"]):
         rows = self.rows()
         waits = "The run is read." if self.repair.begun else "Nothing was trained yet."
         self.query_one(RowTable).show(rows, self.at, nothing=waits)
-        text = (
-            Content("\n").join(_styled(line) for line in self._lines(rows[self.at])) if rows else Content("")
+        lines = self._lines(rows[self.at]) if rows else []
+        # One column is the padding on either side, and one is for the scroll bar.
+        width = max(20, self.app.size.width - 3)
+        self.query_one("#repair-text", Static).update(
+            Content("\n").join(_styled(part) for line in lines for part in _broken(line, width))
         )
-        self.query_one("#repair-text", Static).update(text)
 
     def _lines(self, row: RoundRow) -> list[str]:
         state = self.repair.state
@@ -286,6 +289,12 @@ def _ending(state: RepairState, *, stopped: bool) -> Content:
         )
     text = conclusion(best_round(rounds), rounds[-1].number, changes_of(rounds), stopped=stopped)
     return Content.styled(printable(text.split(": --set")[0]), "$success" if is_fixed(rounds) else "$warning")
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """Return a line in parts that fit, the others indented further than the first."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def _styled(line: str) -> Content:

@@ -127,7 +127,7 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "fewer-layers",
         "fewer layers",
-        "The gradient is a product of one factor a layer: with fewer factors it stays nearer to 1.",
+        "The gradient is a product of one factor a layer, and fewer layers are fewer factors.",
         "a shallow net computes less with the same width; hard tasks need the depth.",
         cure_edits.fewer_layers,
     ),

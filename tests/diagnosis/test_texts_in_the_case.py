@@ -285,6 +285,20 @@ def test_what_shortcuts_do_to_the_blocks_is_said(
     assert ("residual shortcuts" in shortcuts) is ("shortcut" not in fields)
 
 
+@pytest.mark.parametrize(
+    "preset", ["vanish-relu-20", "attention-post", "residual-57", "adding-lstm", "sigmoid-20"]
+)
+def test_the_list_of_all_cures_is_in_the_words_of_the_case_too(preset: str) -> None:
+    exp = resolve(preset)
+    made = cures.every_offer(exp)
+    names = [offer.name for offer in made]
+    assert len(names) == len(set(names))
+    assert all(offer.set and set_fields(exp, offer.set) != exp for offer in made)
+    said_all = " ".join(text(offer) for offer in made)
+    assert ("where sigmoid has 1/4" in said_all) is (preset == "sigmoid-20")
+    assert "ReLU + He initialisation" not in names or exp.net[-1].activation != "relu"
+
+
 def test_fewer_layers_promise_fewer_factors_and_not_better_ones() -> None:
     deep = net(repeat=11, activation="relu", init="he", gain=2.4)
     small = net(block="attention", width=16, repeat=11, gain=0.5, data__sequence="rows")

@@ -16,6 +16,7 @@ from gradtui.diagnosis.cures.offers import (
     MOST_OFFERS_FOR_SCRIPTS,
     Remedy,
     Wanted,
+    every_offer,
     offers,
 )
 from gradtui.diagnosis.cures.unusual import biases_text, penalties_text, penalty_matters, unusual
@@ -32,6 +33,7 @@ __all__ = [
     "MOST_OFFERS",
     "MOST_OFFERS_FOR_SCRIPTS",
     "Measured",
+    "every_offer",
     "offers",
     "what_stands_out",
 ]

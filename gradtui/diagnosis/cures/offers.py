@@ -14,7 +14,7 @@ from gradtui.diagnosis.cures.measured import Measured
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
-from gradtui.experiment.cures import cure
+from gradtui.experiment.cures import CURES, cure
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.overrides import diff, set_fields
@@ -80,6 +80,16 @@ def offers(
                 continue
         found.append(offer)
     return tuple(found[: MOST_OFFERS if exp else MOST_OFFERS_FOR_SCRIPTS])
+
+
+def every_offer(exp: Experiment) -> list[CureOffer]:
+    """Return all known cures that change something in this experiment, in their order, whatever is wrong with it."""
+    found: list[CureOffer] = []
+    for known in CURES:
+        offer = _offer(exp, known.key, Measured())
+        if offer is not None and all(offer.name != other.name and offer.set != other.set for other in found):
+            found.append(offer)
+    return found
 
 
 def theory_agrees(exp: Experiment, start: float) -> bool:

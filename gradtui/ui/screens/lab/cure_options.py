@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 from textual.content import Content
 
+from gradtui.diagnosis.cures import every_offer
 from gradtui.experiment import Experiment, ExperimentError, set_fields
-from gradtui.experiment.cures import CURES, Cure
+from gradtui.experiment.cures import Cure
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
 from gradtui.ui.field_values import show
@@ -71,7 +72,8 @@ def cure_options(run: Path, experiment: Experiment, advised: Sequence[CureOffer]
     fork = _fork_before_divergence(run)
     found = []
     keys = {one.key for one in wanted.values() if one.key}
-    others = {known.name: known for known in CURES if known.name not in wanted and known.key not in keys}
+    known = [offer for offer in every_offer(experiment) if offer.name not in wanted and offer.key not in keys]
+    others = {offer.name: _cure_of(offer) for offer in known}
     for one in (wanted | others).values():
         if not one.set_of(experiment):
             continue

@@ -182,23 +182,21 @@ class Workbench(Vertical):
 
     def choose_cure(self, advised: Sequence[str] = ()) -> None:
         """Choose and apply a cure that changes something; the advised ones (keys of cures) come first."""
-        from gradtui.experiment.cures import CURES
+        from gradtui.diagnosis.cures import every_offer
+        from gradtui.experiment import set_fields
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
-        offered = {cure.key: cure for cure in CURES if cure.set_of(self.experiment)}
+        offered = {offer.key: offer for offer in every_offer(self.experiment)}
         # Two findings may advise the same cure.
         keys = list(dict.fromkeys([*(key for key in advised if key in offered), *offered]))
         choices = [Choice(k, offered[k].name, offered[k].why, marked=k in advised) for k in keys]
 
         def take(key: str | None) -> None:
             if key is not None:
-                self.take(offered[key].apply(self.experiment))
-                changes = ", ".join(
-                    f"{path} = {value}" for path, value in offered[key].set_of(before).items()
-                )
+                self.take(set_fields(self.experiment, offered[key].set))
+                changes = ", ".join(f"{path} = {value}" for path, value in offered[key].set.items())
                 self.notify(f"{changes}\nCost: {offered[key].price}", title=offered[key].name, markup=False)
 
-        before = self.experiment
         self.app.push_screen(ChooseScreen("Cures", choices, title_width=0), take)
 
     def open_file(self) -> None:

@@ -35,8 +35,9 @@ def end_with_process(end: End) -> None:
         # A forked process inherits the runs of its parent, but must not end them.
         _process = os.getpid()
         _ends.clear()
-    if not _ends:
-        atexit.register(_end_with_script)
+    # Handlers run in the reverse order: a run has to end before the handler of its writer, which closes it.
+    atexit.unregister(_end_with_script)
+    atexit.register(_end_with_script)
     _ends[end] = _finalizer_in_worker(lambda: end(*ending_of(sys.exc_info()[1])))
     if os._exit is not _exit:
         _wrap_exit()

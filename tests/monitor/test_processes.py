@@ -104,6 +104,7 @@ def test_every_step_before_an_exit_without_handlers_is_kept(tmp_path: Path) -> N
                 own = os._exit
                 probe.close()
                 assert os._exit is not own and os._exit.__module__ == "posix"
+            return model, optimizer, probe
 
         for arguments in (("exit 0",), ("exit 5", 5), ("returns",), ("raises",)):
             worker = multiprocessing.get_context("fork").Process(target=train, args=arguments)
@@ -111,6 +112,7 @@ def test_every_step_before_an_exit_without_handlers_is_kept(tmp_path: Path) -> N
             worker.join()
             assert worker.exitcode == {"exit 5": 5, "raises": 1}.get(arguments[0], 0)
         train("parent")
+        kept = [train(name) for name in ("open a", "open b")]
     """
     process = start(tmp_path, body, BEGINNING)
     assert "in a worker" in process.communicate(timeout=60)[1]
@@ -123,6 +125,8 @@ def test_every_step_before_an_exit_without_handlers_is_kept(tmp_path: Path) -> N
         "returns": ("finished", "", 20),
         "raises": ("failed", "ValueError: in a worker", 20),
         "parent": ("finished", "", 40),
+        "open a": ("finished", "", 20),
+        "open b": ("finished", "", 20),
     }
     assert all(len(run.layers("grad_norm")[0]) == run.steps for run in runs.values())
 

@@ -132,7 +132,8 @@ class OptimizerHook:
         Nothing is recorded if the script clips, since the norm before clipping is lost, or if another backward pass
         came after the step.
         """
-        if self._last_measured or self._passes or self._recorder.clips or not self._watched.known:
+        clips = self._clearing.clips or self._recorder.clips
+        if self._last_measured or self._passes or clips or not self._watched.known:
             return
         left = self._gradients.read()
         if left.present.any():

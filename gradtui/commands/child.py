@@ -31,11 +31,14 @@ def replace_process(command: Sequence[str], environment: Mapping[str, str]) -> N
     sys.stdout.flush()
     sys.stderr.flush()
     # Python ignores these two signals, and a new program inherits that.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    before = {number: signal.getsignal(number) for number in (signal.SIGPIPE, signal.SIGXFSZ)}
+    for number in before:
         signal.signal(number, signal.SIG_DFL)
     try:
         os.execvpe(command[0], list(command), dict(environment))
     except OSError as error:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         raise unusable(command, error) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -35,6 +36,8 @@ def test_bad_input_is_one_line(words: list[str], named: str, capsys: pytest.Capt
     error = capsys.readouterr().err
     assert named in error
     assert error.count("\n") == 1
+    # They are Python's own again: a later write to a full disk must not end this process.
+    assert {signal.getsignal(number) for number in (signal.SIGPIPE, signal.SIGXFSZ)} == {signal.SIG_IGN}
 
 
 def test_the_command_keeps_its_own_options_and_its_exit_code(tmp_path: Path) -> None:

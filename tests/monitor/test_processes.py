@@ -85,6 +85,7 @@ def test_the_run_of_a_script_that_fails_names_the_error(tmp_path: Path) -> None:
     assert (status.state, status.reason, status.step) == ("failed", "ValueError: no such luck", 1)
 
 
+@pytest.mark.long
 def test_every_step_before_an_exit_without_handlers_is_kept(tmp_path: Path) -> None:
     """`os._exit` and forked workers run no exit handlers; a forked child ends no run of its parent."""
     body = """

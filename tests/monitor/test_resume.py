@@ -106,6 +106,10 @@ def test_continues_from_an_earlier_checkpoint(home: Path, opened: Opened) -> Non
     second.load(states, 12)
     second.run(18, seed=1)
     assert probe.run == before.folder
+    # The rows are written a moment later.
+    end = time.monotonic() + 20
+    while gradtui.open_run(before.folder).status.state != "running" and time.monotonic() < end:
+        time.sleep(0.02)
     assert gradtui.open_run(before.folder).status.state == "running"
     assert second.probe is probe
     run = opened(probe)

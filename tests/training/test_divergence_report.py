@@ -221,7 +221,7 @@ def test_large_net_reports_once_that_it_keeps_no_rollback_points(
     monkeypatch.setattr(keeping, "free_on", lambda device: 100_000)
     run, _ = trained(tmp_path / "run", small(optimizer__lr=1e30, net__0__activation="relu", run__steps=100))
     (off,) = story(run, "rewind_off")
-    assert "more than 3% of the 0 bytes that are free" in off["reason"]
+    assert "more than 3% of the 100 kB that are free" in off["reason"]
     (broke,) = story(run, "broke")
     assert (broke["rewind"], broke["replayed"], broke["why"]) == (
         None,

@@ -59,7 +59,7 @@ def test_too_large_batch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = net_shape(exp).parameters
     monkeypatch.setattr(device, "free_bytes", lambda: 8 * parameters + 200_000_000)
     with pytest.raises(
-        TrainingFailed, match=r"parameters need 33 MB to train, a batch of 1,000 examples 23. MB, and"
+        TrainingFailed, match=r"parameters need 33.3 MB to train, a batch of 1,000 examples 23. MB, and"
     ):
         device.check_fits(exp, parameters, torch.device("cpu"))
     device.check_fits(exp, parameters, torch.device("cuda"))

@@ -57,7 +57,9 @@ def test_images_are_read_as_sequences_by_row_or_pixel() -> None:
 
 def idx(path: Path, array: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
     head = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
-    (gzip.open if path.suffix == ".gz" else open)(path, "wb").write(head + array.tobytes())
+    # Python 3.13 writes nothing of a GzipFile that is not closed.
+    with (gzip.open if path.suffix == ".gz" else open)(path, "wb") as file:
+        file.write(head + array.tobytes())
 
 
 IMAGES = np.zeros((6, 5, 4), np.uint8)

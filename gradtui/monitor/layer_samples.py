@@ -1,8 +1,8 @@
 """Measure, at some of the steps, the numbers of the layers' gradients, and what the optimizer remembers of them.
 
 The values are put together by layer on their device and copied to the host without waiting, histograms of the gradients
-too. Where processes hold parts
-of the parameters, nothing is measured: a largest number and a cosine of parts do not add up to those of the whole.
+too. Where processes hold parts of the parameters, nothing is measured: a largest number and a cosine of parts do not
+add up to those of the whole.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def _known(node: Any, factor: float, share: float) -> KnownLoss:
     targets = _targets(node) if name in NUMBER_ERRORS else None
     if _saved(node, "_saved_reduction") != MEAN_OF_BATCH:
         return KnownLoss("bounded", targets=targets)
-    constant, examples = _constant_answer(node, name)
+    constant, examples = _constant_answer(node, name, targets)
     best = _times(constant, factor)
     if name not in CLASS_ERRORS:
         return KnownLoss("bounded", math.nan, best, examples, targets)
@@ -152,7 +152,9 @@ def _known(node: Any, factor: float, share: float) -> KnownLoss:
     return KnownLoss("bounded", factor * math.log(classes) if classes > 1 else math.nan, best, examples)
 
 
-def _constant_answer(node: Any, name: str) -> tuple[Tensor | None, int]:
+def _constant_answer(
+    node: Any, name: str, targets: tuple[Tensor, Tensor] | None
+) -> tuple[Tensor | None, int]:
     """Return the loss of the best constant answer to this batch and the number of its examples; None where the targets
     are too few or too many, have weights, or are not at hand."""
     target = _data(node, "target")
@@ -165,7 +167,8 @@ def _constant_answer(node: Any, name: str) -> tuple[Tensor | None, int]:
     ):
         return None, 0
     if name == "MseLossBackward0":
-        return _least_square(target, _spreads(node)), len(target)
+        # What the mean leaves of the squares is the variance.
+        return None if targets is None else targets[1], len(target)
     if name in TWO_CLASS_ERRORS:
         return _least_entropy(target)
     if name not in CLASS_ERRORS or target.device.type != "cpu":
@@ -186,12 +189,9 @@ def _targets(node: Any) -> tuple[Tensor, Tensor] | None:
     target = _data(node, "target")
     if target is None or target.ndim == 0 or len(target) < 2:
         return None
-    return target.float().mean(), _least_square(target, _spreads(node))
-
-
-def _spreads(node: Any) -> bool:
-    """Return whether an answer of another shape was spread over the targets of an error."""
-    return type(_following(node)).__name__ == "ExpandBackward0"
+    # An answer of another shape was spread over the targets where the graph expands it.
+    spread = type(_following(node)).__name__ == "ExpandBackward0"
+    return target.float().mean(), _least_square(target, spread)
 
 
 def _least_square(target: Tensor, spread: bool) -> Tensor:

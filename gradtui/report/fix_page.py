@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradtui.experiment.overrides import as_options, diff
 from gradtui.report.run_json import run_object
 from gradtui.runs.reader import open_run
-from gradtui.words import figure, percent, ratio, value_in_words
+from gradtui.words import figure, percent, ratio, several, value_in_words
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import CureOffer
@@ -96,7 +96,7 @@ def result_lines(made: Round, best: int) -> list[str]:
 def _reached(summary: dict[str, Any], usual_loss: float) -> str:
     """The end of a training: its steps, its loss (the mean of the last steps) and its accuracy."""
     steps = summary["steps"]
-    text = f"{summary['status']} after {steps:,} step{'' if steps == 1 else 's'}"
+    text = f"{summary['status']} after {several(steps, 'step')}"
     loss, accuracy = summary["loss"], summary["accuracy"]["train"]
     if loss["first"] is not None and loss["last"] is not None:
         last = usual_loss if math.isfinite(usual_loss) and math.isfinite(loss["last"]) else loss["last"]
@@ -147,7 +147,7 @@ def conclusion(best: Round, rounds: int, changes: dict[str, object], *, stopped:
         stopped: whether the person ended it.
     """
     attempt = best.attempt
-    times = "1 round" if rounds == 1 else f"{rounds} rounds"
+    times = several(rounds, "round")
     by = "" if best.number == rounds else f" (the best was round {best.number})"
     fields = as_options(changes)
     if attempt.clean and best.number == 0:

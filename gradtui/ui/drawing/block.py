@@ -19,6 +19,7 @@ from gradtui.experiment.layers import (
 )
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.ui.drawing.outline import shape_in_words, start
+from gradtui.words import several
 
 CARRIED, GATED = 0, 1
 """The number of lanes beside the branch: the path around it, and within that a highway's gate."""
@@ -192,7 +193,7 @@ class _BlockWords:
             case Attend():
                 width, steps = self.group.width, self.block.reads[0]
                 scores = f"{steps:,} × {steps:,} steps" + (", causal" if operation.causal else "")
-                heads = f"{operation.heads} head{'s' if operation.heads > 1 else ''}"
+                heads = several(operation.heads, "head")
                 return OperationRow("attention", f"{heads} of {width // operation.heads:,}", scores)
             case Activate(name, slope):
                 text = f"slope {slope:g}" if ACTIVATIONS[name].takes_slope else ""
@@ -261,7 +262,7 @@ class _BlockWords:
             rows.append(OperationRow("tanh", "the new state", curve=tanh))
         carried = "state and cell go on" if recurrence.cell == "lstm" else "the state goes on"
         steps = self.block.reads[0]
-        rows.append(OperationRow("↻", f"{steps:,} step{'s' if steps != 1 else ''}", carried))
+        rows.append(OperationRow("↻", several(steps, "step"), carried))
         return [replace(row, looped=True) for row in rows]
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from gradtui.experiment import Experiment, Group
 from gradtui.experiment.layers import Activate, NetPlan, NetShape, Norm, Shape, View
 from gradtui.experiment.net_plan import net_plan
+from gradtui.words import several
 
 Kind = Literal["input", "embedding", "group", "output"]
 VIEW_WORDS = {
@@ -93,7 +94,7 @@ def details(group: Group) -> tuple[str, ...]:
     if group.block == "conv":
         found.append(f"{group.kernel}×{group.kernel}" + (f"/{group.stride}" if group.stride > 1 else ""))
     if group.block == "attention":
-        found.append(f"{group.heads} head{'s' if group.heads > 1 else ''}")
+        found.append(several(group.heads, "head"))
     if group.block not in ("lstm", "gru"):
         found.append(group.activation)
     if group.norm != "none":
@@ -115,7 +116,7 @@ def start(group: Group) -> str:
 def shape_in_words(shape: Shape) -> str:
     """Return a shape in words: ``16 × 8 × 8`` for an image, ``30 steps × 24`` for a sequence, ``64`` for numbers."""
     if len(shape) == 2:
-        return f"{shape[0]:,} step{'s' if shape[0] != 1 else ''} × {shape[1]:,}"
+        return f"{several(shape[0], 'step')} × {shape[1]:,}"
     return " × ".join(f"{size:,}" for size in shape)
 
 

@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from gradtui.study.state import StudyRow, StudyState
 from gradtui.ui.widgets.status_bar import bar, crumbs
-from gradtui.words import about, printable, seconds
+from gradtui.words import about, printable, seconds, several
 
 LEAST_BAR, MOST_BAR = 8, 32
 """Columns of the bar in the title line; where there is less room, it is left out."""
@@ -72,7 +72,7 @@ def progress(state: StudyState, begun: bool) -> Content:
 
 def _offer(state: StudyState, trainings: int) -> Content:
     """Return how many trainings wait for the person's word, and how long they will take."""
-    count = "1 training" if trainings == 1 else f"{trainings:,} trainings"
+    count = several(trainings, "training")
     if state.expected_seconds is None:
         time = ""
     else:

@@ -183,7 +183,7 @@ def over_lags(hidden_grad: Series) -> Profile:
     return Profile(hidden_grad.steps, relative, tuple(range(relative.shape[1] - 1, -1, -1)))
 
 
-MOST_GROWTH = 100.0
+HEALTHY_GROWTH = 100.0
 """The growth of the whole gradient since the first step beyond which no profile over depth is healthy."""
 
 
@@ -209,7 +209,7 @@ def healthy_range(
 
     Gradients have no healthy size, only a healthy shape: within `headlines.EVEN_DECADES` of the last hidden layer's. A
     layer's norm also grows with the root of its number of parameters, which is healthy. A gradient that has grown
-    beyond `MOST_GROWTH` is healthy in no shape.
+    beyond `HEALTHY_GROWTH` is healthy in no shape.
 
     Args:
         metric: the table's name.
@@ -225,7 +225,7 @@ def healthy_range(
     lowest, highest = known.healthy
     if known.baseline is None:
         return np.full(numbers.shape, lowest), np.full(numbers.shape, highest)
-    if grown > MOST_GROWTH or not 0 <= level < len(numbers) or len(parameters) != len(numbers):
+    if grown > HEALTHY_GROWTH or not 0 <= level < len(numbers) or len(parameters) != len(numbers):
         return None
     size = float(numbers[level])
     if not (math.isfinite(size) and size > 0):

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -18,6 +17,7 @@ from textual.widgets import Static
 from gradtui.plain_text import plain
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.one_answer import OneAnswer
+from gradtui.ui.screens.dialogs import TextFrame
 
 LOOK_SECONDS = 0.3
 """Seconds between two looks at the command."""
@@ -64,15 +64,7 @@ def last_lines(file: Path) -> list[str]:
 class OutputScreen(ModalScreen[None], OneAnswer[None]):
     """The OutputScreen shows the last lines of the command's output as they come, over the lab."""
 
-    DEFAULT_CSS = """
-    OutputScreen {
-        align: center middle;
-        & > VerticalScroll {
-            width: 96%; height: 90%; border: round $accent; border-title-color: $accent;
-            background: $surface; padding: 0 1;
-        }
-    }
-    """
+    DEFAULT_CSS = "OutputScreen { align: center middle; }"
     BINDINGS = [
         Binding("escape,L", "dismiss(None)", "back"),
         Binding("q", "app.quit", "quit"),
@@ -85,8 +77,7 @@ class OutputScreen(ModalScreen[None], OneAnswer[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the lines."""
-        with VerticalScroll() as frame:
-            frame.border_title = Content(plain(f"output of {self.command.words}"))
+        with TextFrame(Content(plain(f"output of {self.command.words}"))):
             yield Static()
 
     def on_mount(self) -> None:
@@ -99,7 +90,7 @@ class OutputScreen(ModalScreen[None], OneAnswer[None]):
         if now == self._shown:
             return
         lines, code = self._shown = now
-        frame = self.query_one(VerticalScroll)
+        frame = self.query_one(TextFrame)
         at_end = frame.scroll_offset.y >= frame.max_scroll_y - 1
         frame.border_subtitle = (
             "ctrl+c interrupts it · esc the run · q leaves" if code is None else _ended(code)

@@ -287,18 +287,30 @@ class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
         self._disk.do(write, written)
 
 
+class TextFrame(VerticalScroll):
+    """A TextFrame is the bordered box of a dialog that shows text, which the arrows scroll."""
+
+    DEFAULT_CSS = """
+    TextFrame {
+        width: 96%; height: 90%; border: round $accent; border-title-color: $accent;
+        border-subtitle-color: $text-muted; background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
+    }
+    """
+
+    def __init__(self, title: str | Content, subtitle: str = "↑↓ more · esc back") -> None:
+        super().__init__()
+        self.border_title = title
+        self.border_subtitle = subtitle
+
+    def on_mount(self) -> None:
+        """Let the arrows scroll the text."""
+        self.focus()
+
+
 class LogScreen(ModalScreen[None], OneAnswer[None]):
     """The LogScreen shows the last lines of a log, never as markup, since they may contain any characters."""
 
-    DEFAULT_CSS = """
-    LogScreen {
-        align: center middle;
-        & > VerticalScroll {
-            width: 90%; height: 80%; border: round $accent; border-title-color: $accent;
-            background: $surface; padding: 0 1;
-        }
-    }
-    """
+    DEFAULT_CSS = "LogScreen { align: center middle; }"
     BINDINGS = [Binding("escape,L,q", "dismiss(None)", "back")]
 
     def __init__(self, title: str, lines: list[str]) -> None:
@@ -308,11 +320,9 @@ class LogScreen(ModalScreen[None], OneAnswer[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the lines."""
-        with VerticalScroll() as frame:
-            frame.border_title = Content(self.log_title)
-            frame.border_subtitle = "esc back"
+        with TextFrame(Content(self.log_title)):
             yield Static(Content("\n".join(self.lines) or "The trainer printed nothing."))
 
     def on_mount(self) -> None:
         """Scroll to the end, which has the newest lines."""
-        self.query_one(VerticalScroll).scroll_end(animate=False)
+        self.query_one(TextFrame).scroll_end(animate=False)

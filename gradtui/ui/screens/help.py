@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
@@ -19,6 +18,7 @@ from textual.widgets import Markdown
 
 from gradtui.ui.key_actions import KeyAction, help_of, key_actions
 from gradtui.ui.one_answer import OneAnswer
+from gradtui.ui.screens.dialogs import TextFrame
 
 MOST_USED = 8
 """The keys that stand first: those with which the key line begins."""
@@ -133,10 +133,7 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
     DEFAULT_CSS = """
     KeysScreen {
         align: center middle;
-        & > VerticalScroll {
-            width: 96%; max-width: 100; height: 90%; border: round $accent; border-title-color: $accent;
-            border-subtitle-color: $text-muted; background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
-        }
+        & > TextFrame { max-width: 100; }
         & #words { display: none; }
         &.-words #words { display: block; }
         &.-words .keys { display: none; }
@@ -169,7 +166,7 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
         of_screens = (action for node, group in self.groups if isinstance(node, Screen) for action in group)
         first = list(islice((a for a in of_screens if a.shown and a.enabled and not a.moves), MOST_USED))
         moves = [action for action in actions if action.moves]
-        with VerticalScroll():
+        with TextFrame("Keys"):
             if first:
                 yield KeyTable("Most used", first, key_width, description_width).add_class("keys")
             if self.help_text:
@@ -187,12 +184,11 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
             yield Markdown(WORDS, id="words")
 
     def on_mount(self) -> None:
-        """Focus the list, so that the arrows scroll it."""
+        """Say which key shows the words."""
         self._write_frame()
-        self.query_one(VerticalScroll).focus()
 
     def _write_frame(self) -> None:
-        frame, words = self.query_one(VerticalScroll), self.has_class("-words")
+        frame, words = self.query_one(TextFrame), self.has_class("-words")
         frame.border_title = "Words" if words else "Keys"
         other = "keys" if words else "what the words mean"
         frame.border_subtitle = f"w {other} · ↑↓ more · esc back"
@@ -201,11 +197,11 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
         """Show what the words mean, or the keys again."""
         self.toggle_class("-words")
         self._write_frame()
-        self.query_one(VerticalScroll).scroll_home(animate=False)
+        self.query_one(TextFrame).scroll_home(animate=False)
 
     def action_scroll(self, lines: int) -> None:
         """Scroll down by some lines, or up if negative."""
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+        self.query_one(TextFrame).scroll_relative(y=lines, animate=False)
 
 
 def title_of(node: DOMNode, help_text: str) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
@@ -16,6 +15,7 @@ from gradtui.diagnosis.findings import EXPLANATIONS, Explanation
 from gradtui.judgement import MARKS
 from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.one_answer import OneAnswer
+from gradtui.ui.screens.dialogs import TextFrame
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
@@ -41,11 +41,7 @@ class WhyScreen(ModalScreen[None], OneAnswer[None]):
     DEFAULT_CSS = """
     WhyScreen {
         align: center middle;
-        & > VerticalScroll {
-            width: 96%; max-width: 100; height: auto; max-height: 90%; border: round $accent;
-            border-title-color: $accent; border-subtitle-color: $text-muted; background: $surface; padding: 0 1;
-            scrollbar-size-vertical: 1;
-        }
+        & > TextFrame { max-width: 100; height: auto; max-height: 90%; }
     }
     """
     BINDINGS = [Binding("escape,w,q", "dismiss(None)", "back")]
@@ -56,14 +52,8 @@ class WhyScreen(ModalScreen[None], OneAnswer[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the text."""
-        with VerticalScroll() as frame:
-            frame.border_title = "Why"
-            frame.border_subtitle = "↑↓ more · esc back"
+        with TextFrame("Why"):
             yield Static(self.text)
-
-    def on_mount(self) -> None:
-        """Let the arrows scroll the text."""
-        self.query_one(VerticalScroll).focus()
 
 
 def explain(screen: Screen[Any], run: FollowedRun | None, disk: DiskWork) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 
 import gradtui
 from gradtui.cli import main
-from gradtui.monitor.config import config_fields
+from gradtui.monitor.arguments import config_fields
 from gradtui.monitor.guard import WatchWarning
 from gradtui.runs.filter import parse_filter
 from gradtui.runs.label import write_note

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from gradtui.commands.child import Child
-from gradtui.commands.live_watch import WatchedCommand
+from gradtui.commands.watch import WatchedCommand
 from gradtui.ui.watch_app import OutputScreen, WatchApp, last_lines
 from tests.support.lab import no_standby, screen_text, until
 from tests.ui.conftest import MakeRun

@@ -85,6 +85,11 @@ def count(root: Path) -> int:
     return sum(len(os.listdir(heap)) for heap in _heaps(root))
 
 
+def can_restore(run: Path) -> bool:
+    """Return whether the trash beside a deleted run has it."""
+    return any((heap / run.name).is_dir() for heap in _heaps(run.parent))
+
+
 def _is_live(run: Path) -> bool:
     try:
         return read_status(run).live

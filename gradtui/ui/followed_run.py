@@ -17,6 +17,7 @@ from textual.worker import Worker
 
 from gradtui import metrics
 from gradtui.experiment import Experiment, ExperimentError, set_fields
+from gradtui.runs.errors import RunError
 from gradtui.ui.field_values import show
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.run_stats import RunStat, run_stats
@@ -102,8 +103,8 @@ class FollowedRun:
         """The steps at which the run diverged, as its trainer recorded them."""
         self.failed_to_start = False
         """Whether the trainer ended before it wrote anything, which the folder alone cannot show."""
-        self.deleted = False
-        """Whether the folder was deleted while it was followed."""
+        self.missing: Literal["", "deleted", "gone"] = ""
+        """Whether the folder is no longer there: "deleted" runs can be restored, others are "gone"."""
         self.problem = ""
         """One line on why the last command could not be sent, or the run could not be read."""
         self.painted = threading.Event()
@@ -138,7 +139,6 @@ class FollowedRun:
     def follow(self, worker: Worker[None]) -> None:
         """Read the folder until it is closed or the worker is cancelled. Runs in a thread."""
         from gradtui.diagnosis import RunMonitor
-        from gradtui.runs.errors import RunError
 
         try:
             monitor = RunMonitor(self.folder)
@@ -212,10 +212,13 @@ class FollowedRun:
         """Read what is new, and return whether there is anything to show: a new state, or another view."""
         run = monitor.run
         monitor.follow_metric(request.metric)
-        self.deleted = not self.folder.is_dir()
-        if self.deleted:
-            # This may last only for a moment, so the data that were read before are kept.
+        if not self.folder.is_dir():
+            from gradtui.runs import trash
+
+            # The data that were read before are kept: this may be over in a moment.
+            self.missing = "deleted" if trash.can_restore(self.folder) else "gone"
             return False
+        self.missing = ""
         # A new name is in a file that the follower does not read, so it is read again each time.
         self.title, self.note = run.name, run.note
         snapshot = monitor.snapshot if monitor.poll() else None
@@ -320,7 +323,6 @@ class FollowedRun:
     def send(self, command: CommandName, **fields: Any) -> bool:
         """Send a command to the trainer; return False, with the reason in `problem`, where that cannot be done."""
         from gradtui.runs.control import send
-        from gradtui.runs.errors import RunError
 
         try:
             send(self.folder, command, **fields)
@@ -377,7 +379,6 @@ class FollowedRun:
 
     def log(self) -> list[str]:
         """Return the last lines that the trainer printed."""
-        from gradtui.runs.errors import RunError
         from gradtui.runs.reader import open_run
 
         try:
@@ -386,9 +387,9 @@ class FollowedRun:
             # Its folder was removed, or cannot be read.
             return [str(error)]
         if not lines and self.script:
-            return ["What a script prints is not recorded."]
-        if not lines and self.state == "died":
-            return ["The trainer printed nothing: it was killed (kill -9 or out of memory)."]
+            lines = ["What a script prints is not recorded."]
+        elif not lines and self.state == "died":
+            lines = ["The trainer printed nothing: it was killed (kill -9 or out of memory)."]
         return lines
 
 

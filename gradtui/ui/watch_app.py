@@ -64,7 +64,7 @@ def last_lines(file: Path) -> list[str]:
 class OutputScreen(ModalScreen[None], OneAnswer[None]):
     """The OutputScreen shows the last lines of the command's output as they come, over the lab."""
 
-    DEFAULT_CSS = "OutputScreen { align: center middle; }"
+    DEFAULT_CSS = "OutputScreen { align: center middle; & > TextFrame { height: 90%; } }"
     BINDINGS = [
         Binding("escape,L", "dismiss(None)", "back"),
         Binding("q", "app.quit", "quit"),

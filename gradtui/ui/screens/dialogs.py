@@ -292,7 +292,7 @@ class TextFrame(VerticalScroll):
 
     DEFAULT_CSS = """
     TextFrame {
-        width: 96%; height: 90%; border: round $accent; border-title-color: $accent;
+        width: 96%; height: auto; max-height: 90%; border: round $accent; border-title-color: $accent;
         border-subtitle-color: $text-muted; background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
     }
     """

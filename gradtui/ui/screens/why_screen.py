@@ -41,7 +41,7 @@ class WhyScreen(ModalScreen[None], OneAnswer[None]):
     DEFAULT_CSS = """
     WhyScreen {
         align: center middle;
-        & > TextFrame { max-width: 100; height: auto; max-height: 90%; }
+        & > TextFrame { max-width: 100; }
     }
     """
     BINDINGS = [Binding("escape,w,q", "dismiss(None)", "back")]

@@ -191,8 +191,10 @@ def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> RunP
     if followed.failed_to_start:
         return RunProgress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
     status = snapshot.status
-    if followed.deleted:
-        return RunProgress(title, detail, "stopped", "deleted · r, then u restores it")
+    if followed.missing:
+        deleted = followed.missing == "deleted"
+        what = "deleted · r, then u restores it" if deleted else "its folder was moved or removed"
+        return RunProgress(title, detail, "stopped", what)
     if followed.preflight and status.state == "finished":
         return RunProgress(title, detail, "idle", "initial gradients, untrained · space trains")
     return RunProgress(

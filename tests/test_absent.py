@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from gradtui import headlines
-from gradtui.absent import ABSENT, absent_in, is_absent
+from gradtui.absent import ABSENT, absent_in, is_absent, log10_of
 from gradtui.charts.layer_axis import ABSENT as BLANK
 from gradtui.charts.layer_axis import FINITE, NAN, LayerAxis, fold, kind_of
-from gradtui.charts.scale import log10_of
 from gradtui.charts.series import CurveData, curve_of
 from gradtui.runs.library import profile_of
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta

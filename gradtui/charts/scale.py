@@ -7,9 +7,8 @@ import re
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from gradtui.absent import ABSENT, absent_in
 from gradtui.charts.layer_axis import Floats
 
 ScaleKind = Literal["log", "linear"]
@@ -29,16 +28,6 @@ ZERO_SIZE = 1e-100
 """Values smaller than this are 0 on a linear axis."""
 
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 100, 200)
-
-
-def log10_of(values: ArrayLike) -> NDArray[np.float64]:
-    """Return log10 of norms, without warnings: 0 gives -inf, negatives give NaN; infinity, NaN and ABSENT stay."""
-    numbers = np.asarray(values, np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logarithms: NDArray[np.float64] = np.log10(numbers)
-    if numbers.ndim:
-        logarithms[absent_in(numbers)] = ABSENT
-    return logarithms
 
 
 class Scale:

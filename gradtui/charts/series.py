@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradtui.absent import absent_in
+from gradtui.absent import absent_in, log10_of
 from gradtui.charts.layer_axis import Floats
-from gradtui.charts.scale import log10_of, nice_step
+from gradtui.charts.scale import nice_step
 from gradtui.charts.x_axis import STEPS, XAxis
 
 _HUGE = 1e100

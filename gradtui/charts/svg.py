@@ -9,7 +9,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from gradtui.charts.scale import Scale, log10_of
+from gradtui.absent import log10_of
+from gradtui.charts.scale import Scale
 from gradtui.plain_text import plain
 
 Floats = NDArray[np.floating]

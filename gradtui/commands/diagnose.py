@@ -1,4 +1,4 @@
-"""`gradtui diagnose` prints prints the findings of a run, live or finished, and the cures that may help."""
+"""`gradtui diagnose` prints the findings of a run, live or finished, and the cures that may help."""
 
 from __future__ import annotations
 

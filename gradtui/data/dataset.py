@@ -61,7 +61,7 @@ class Dataset:
 
     @cached_property
     def plane(self) -> PlaneMeta | None:
-        """The plane that shows the examples; None where they are not points with a number or one of few classes.
+        """Return the plane in which the examples are points; None unless they are points with a number or few classes.
 
         It is read from the tensors once.
         """

@@ -14,18 +14,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from gradtui.absent import ABSENT, absent_in
+from gradtui.absent import ABSENT, absent_in, log10_of
 from gradtui.diagnosis.evidence import Floats
-from gradtui.diagnosis.theory import Prediction, predict
+from gradtui.diagnosis.theory import predicted
 from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.layers import BESIDE_THE_PATH
 from gradtui.experiment.net_plan import net_plan
 from gradtui.experiment.spec import Experiment
 from gradtui.headlines import HeadlineText, gain_headline
 from gradtui.runs.reader import Run
 from gradtui.runs.table import recent_rows
 
-OFF_THE_PATH = frozenset({"shortcut", "gate"})
-"""Kinds of layers that are not on the gradient's main path."""
+OFF_THE_PATH = BESIDE_THE_PATH - {"input"}
+"""Kinds of layers that are not on the gradient's main path. The input projection of a recurrent block is on it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +84,10 @@ def layer_factors(
         gains, slopes: what was measured, (layers,); slopes may be None.
         experiment: says which layers lie in a block with a shortcut, and what theory expects.
     """
-    total = _log10(gains)
+    total = log10_of(gains)
     total[[kind in OFF_THE_PATH for kind in kinds]] = ABSENT
     block_of = _shortcut_blocks(experiment) if experiment is not None else {}
-    slope = np.full(len(total), ABSENT) if slopes is None else _log10(slopes)
+    slope = np.full(len(total), ABSENT) if slopes is None else log10_of(slopes)
     for block in sorted(set(block_of.values())):
         inside = [
             i for i, name in enumerate(names) if block_of.get(name) == block and kinds[i] not in OFF_THE_PATH
@@ -106,14 +107,14 @@ def layer_factors(
 
 def lag_factors(names: Sequence[str], gradients: Floats, experiment: Experiment | None) -> Factors:
     """Return the factors of the time steps from the RMS gradient of the hidden state by time lag, (lags,)."""
-    decades = _log10(gradients)
+    decades = log10_of(gradients)
     total = np.full(len(decades), ABSENT)
     theory = np.full(len(decades), ABSENT)
     with np.errstate(invalid="ignore"):
         total[1:] = np.diff(decades)
         running = decades - decades[:1]
     if experiment is not None:
-        expected = np.array(_predicted(experiment).log10_lags)[: len(theory)]
+        expected = np.array(predicted(experiment).log10_lags)[: len(theory)]
         theory[1 : len(expected)] = np.diff(expected)
     running[:1] = ABSENT
     absent = np.full(len(total), ABSENT)
@@ -146,14 +147,6 @@ def factors_of_run(run: Run, at: int | None) -> Factors | None:
     return layer_factors(table.columns, kinds, row, slopes, run.experiment)
 
 
-def _log10(values: Floats) -> Floats:
-    numbers = np.asarray(values, np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        decades = np.log10(numbers)
-    decades[absent_in(numbers)] = ABSENT
-    return np.asarray(decades, np.float64)
-
-
 def _running(total: Floats) -> Floats:
     """Return the running sum of decades; layers beside the path do not change it, and get ABSENT."""
     absent = absent_in(total)
@@ -184,18 +177,13 @@ def _shortcut_blocks(experiment: Experiment) -> dict[str, str]:
 
 
 @lru_cache(maxsize=8)
-def _predicted(experiment: Experiment) -> Prediction:
-    return predict(experiment)
-
-
-@lru_cache(maxsize=8)
 def _expected(experiment: Experiment) -> dict[str, float]:
     """Return log10 of theory's factor of each layer, by name.
 
     Theory's chi is the factor from the pre-activation above to the layer's own: it has the weights above and the
     layer's own derivative. Where the activation comes first, that is the factor of the layer above.
     """
-    expected = _predicted(experiment)
+    expected = predicted(experiment)
     if not expected.applies or expected.log10_lags:
         return {}
     decades = [0.5 * math.log10(chi) if 0 < chi < math.inf else math.nan for chi in expected.chi]

@@ -42,7 +42,7 @@ REST_PER_DIAGNOSIS = 19.0
 """The monitor waits this many times as long as a diagnosis took, so that a slow diagnosis runs seldom."""
 
 SECONDS_WHILE_PENDING, REST_WHILE_PENDING = 0.3, 19.0
-"""The same factor while a finding still has to be confirmed, which should not take long."""
+"""The least seconds between two diagnoses, and the factor of their duration, while a finding waits to be confirmed."""
 
 TIMED_STEPS = 10_000
 """The number of last rows from which the time of a step is taken."""

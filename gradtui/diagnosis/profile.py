@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gradtui import metrics
+from gradtui.absent import log10_of
 from gradtui.diagnosis.evidence import Evidence, Floats, Series, Steps
 from gradtui.runs.summary import Summary
 
@@ -159,7 +160,7 @@ def _along(evidence: Evidence, path: list[int]) -> Profile:
         ends = max(1, min(3, len(path) // STAND_IN_LAYERS))
     if not len(series) or not path:
         return Profile(series.steps[:0], np.zeros((0, len(path))), tuple(path))
-    levels = _log10(values[:, path])
+    levels = log10_of(values[:, path])
     if evidence.experiment is None:
         places, forms = evidence.positions, evidence.forms
         _level_forms(
@@ -177,7 +178,7 @@ def over_lags(hidden_grad: Series) -> Profile:
     """Return the profile along time, from the first step of the sequence (the longest lag) to the last (lag 0)."""
     if not len(hidden_grad) or hidden_grad.values.shape[1] < 2:
         return Profile(hidden_grad.steps[:0], np.zeros((0, 0)), ())
-    levels = _log10(hidden_grad.values)
+    levels = log10_of(hidden_grad.values)
     with np.errstate(invalid="ignore"):
         relative = (levels - levels[:, :1])[:, ::-1]
     return Profile(hidden_grad.steps, relative, tuple(range(relative.shape[1] - 1, -1, -1)))
@@ -253,11 +254,6 @@ def lasting_from(state: NDArray[np.bool_]) -> int:
     share_after = np.cumsum(state[::-1])[::-1] / np.arange(len(state), 0, -1)
     begins = np.flatnonzero(state & (share_after >= LASTING_SHARE))
     return int(begins[0]) if len(begins) else len(state) - 1
-
-
-def _log10(values: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.log10(values))
 
 
 def _level_forms(levels: Floats, forms: list[tuple[float, str]]) -> None:

@@ -125,7 +125,7 @@ def evidence_of(run: Run) -> Evidence:
 
 
 def _with_root(evidence: Evidence, root: object) -> Evidence:
-    """The evidence with what the graph of a script's first loss told, where the script logged that number as its loss.
+    """Return the evidence, completed by what is known of the first loss from its graph, if the script logged that loss.
 
     What is logged may be another number than that on which `backward()` is called: a sum without a penalty, a mean of
     many steps.
@@ -147,7 +147,7 @@ def _with_root(evidence: Evidence, root: object) -> Evidence:
 
 
 def _constant_loss(recorded: object) -> float:
-    """The loss of the best constant answer, where it was taken from enough examples to be compared with."""
+    """Return the loss of the best constant answer; NaN if it was taken from too few examples."""
     if not isinstance(recorded, Mapping) or not _number(recorded.get("examples")) >= FEWEST_TARGETS:
         return math.nan
     loss = _number(recorded.get("loss"))

@@ -25,7 +25,8 @@ class Activation(Struct, frozen=True, kw_only=True):
     name: str
     """The name in experiment files."""
     value: Callable[[float, float], float]
-    """f(x) for any finite number x; the second argument is the group's `slope`, which most ignore."""
+    """f(x) for any finite number x, also a large one, without an OverflowError. The second argument is the group's
+    `slope`, which most ignore."""
     modules: tuple[str, ...] = ()
     """The classes of torch.nn that compute it. A net is built with the first, which is called without arguments unless
     `gradtui.nets.activations` has a factory; watched scripts may use any of them."""
@@ -38,7 +39,8 @@ class Activation(Struct, frozen=True, kw_only=True):
     saturates: bool = False
     """This is true if the output has a bound on both sides, near which the derivative is small."""
     steepest: float = 1.0
-    """The largest derivative. A unit is dead or saturated when its derivative is a small share of it."""
+    """The largest derivative, as 1 where it exceeds 1 only a little. A unit is dead or saturated when its derivative
+    is a small share of this."""
     kept_for_backward: Literal["input", "output", "nothing"] = "input"
     """The tensor that torch keeps from the forward pass for the backward pass."""
     takes_slope: bool = False

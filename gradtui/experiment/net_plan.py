@@ -113,6 +113,11 @@ def hidden_depth(exp: Experiment) -> int:
     return sum(group.repeat * count for group, count in zip(exp.net, layers, strict=True))
 
 
+def depth_of(exp: Experiment) -> int:
+    """Return the number of layers of weights from input to output, as in `NetShape.depth`. It opens no data file."""
+    return hidden_depth(exp) + 1 + (exp.data.source in TOKEN_SOURCES)
+
+
 def _first_view(exp: Experiment, data: DataShape) -> View | None:
     """Return how the first group reads the example: an image, a sequence, or all numbers in a row."""
     block = exp.net[0].block

@@ -19,6 +19,8 @@ class OptimizerKind(Struct, frozen=True, kw_only=True):
     """The name in texts; empty where it is the same."""
     state_tensors: int = 0
     """The numbers that the optimizer keeps for each weight, without the one for momentum."""
+    adaptive: bool = False
+    """This is true if a step depends only on how gradients compare with earlier ones, not on their size."""
     takes_momentum: bool = False
     """This is true if the optimizer uses `momentum`, for which it keeps one more number for each weight."""
 
@@ -33,10 +35,20 @@ class OptimizerKind(Struct, frozen=True, kw_only=True):
 
 ROWS = (
     OptimizerKind(name="sgd", title="SGD", takes_momentum=True),
-    OptimizerKind(name="adam", title="Adam", state_tensors=2),
-    OptimizerKind(name="adamw", title="AdamW", state_tensors=2),
-    OptimizerKind(name="rmsprop", title="RMSprop", state_tensors=1, takes_momentum=True),
+    OptimizerKind(name="adam", title="Adam", adaptive=True, state_tensors=2),
+    OptimizerKind(name="adamw", title="AdamW", adaptive=True, state_tensors=2),
+    OptimizerKind(name="rmsprop", title="RMSprop", adaptive=True, state_tensors=1, takes_momentum=True),
 )
+
+USUAL_RATES = {"lion": 1e-4, "adam": 1e-3, "rmsprop": 1e-3, "adagrad": 1e-2}
+"""The usual rates of adaptive optimizers, by a part of the name of the class that a script uses."""
+USUAL_SGD_RATE = 0.05
+
+
+def usual_rate_of(class_name: str) -> float | None:
+    """Return the usual learning rate of a script's optimizer if it is known to be adaptive, else None."""
+    return next((rate for word, rate in USUAL_RATES.items() if word in class_name.lower()), None)
+
 
 OPTIMIZERS: dict[str, OptimizerKind] = {row.name: row for row in ROWS}
 """The optimizers by name, in the order in which the screens list them."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.errors import ExperimentError
-from gradtui.experiment.net_plan import RECURRENT, SEQUENTIAL, check_flow, hidden_depth
+from gradtui.experiment.net_plan import RECURRENT, SEQUENTIAL, check_flow, depth_of
 from gradtui.experiment.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -49,11 +49,6 @@ def check(exp: Experiment) -> None:
 def _check_name(at: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         raise ExperimentError(at, name, "one of " + ", ".join(known))
-
-
-def depth_of(exp: Experiment) -> int:
-    """Return the number of layers without projections and gates but with the output layer, as in ``NetShape.depth``."""
-    return hidden_depth(exp) + 1 + (exp.data.source in TOKEN_SOURCES)
 
 
 def _check_group(at: str, group: Group) -> None:

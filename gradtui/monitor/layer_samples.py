@@ -22,7 +22,7 @@ from gradtui.monitor.watched import WatchedOptimizer
 from gradtui.probe.gradient_sizes import (
     HISTOGRAM_PLACES,
     HISTOGRAM_STEPS,
-    Moments,
+    OptimizerMoments,
     count_sizes,
     evenly_spaced,
     moments_of,
@@ -37,8 +37,8 @@ from gradtui.runs.meta import TableMeta
 MOST_NUMBERS = 1 << 12
 """The most numbers of one parameter of which the optimizer's memory is measured: of more, evenly spaced ones."""
 FIRST_ROUNDS, EVERY = 2, 4
-"""Of the sampled steps the first ones are measured and then one in so many: update ratios, which findings need and
-which take a third of the time, would be sampled too seldom."""
+"""The first FIRST_ROUNDS sampled steps are measured, then one in EVERY, so that update ratios, which findings need and
+which take a third of the time, are sampled often enough."""
 COUNTED_NUMBERS, FEWEST_COUNTED = 1 << 18, 1 << 10
 """The most numbers of a whole model of which histograms are made, and the smallest share of a parameter in them. Of a
 parameter with more numbers evenly spaced ones are counted."""
@@ -58,7 +58,7 @@ class LayerSampler:
         self._over = sharded
         self._gradients: dict[int, tuple[np.ndarray, dict[str, Any], Any]] = {}
         """By optimizer, the layers that were measured, their values and the factor of a gradient scaler."""
-        self._moments: list[Moments] = []
+        self._moments: list[OptimizerMoments] = []
         self._rounds = 0
         self._sizes: dict[int, tuple[np.ndarray, Tensor]] = {}
         """By optimizer, the layers whose numbers were counted, and how many there are of each size."""
@@ -165,12 +165,12 @@ class LayerSampler:
         if any(found):
             self._moments.append(moments_of(found))
 
-    def send(self, step: int, moment: float) -> None:
+    def send(self, step: int, timestamp: float) -> None:
         """Send the values of a round that is complete to the host."""
         gradients, moments = list(self._gradients.values()), self._moments
         self._rounds += bool(self._layers)
         self._gradients, self._moments = {}, []
-        self._send_sizes(step, moment)
+        self._send_sizes(step, timestamp)
         names: list[str] = []
         places: list[np.ndarray] = []
         parts: list[Tensor] = []
@@ -183,7 +183,7 @@ class LayerSampler:
                 places.append(layers)
                 parts.append(value)
         if moments:
-            whole = Moments(*(sum(parts[1:], parts[0]) for parts in zip(*moments, strict=True)))
+            whole = OptimizerMoments(*(sum(parts[1:], parts[0]) for parts in zip(*moments, strict=True)))
             for one in self._moment_samplers:
                 names.append(one.name)
                 places.append(np.arange(len(self._layers)))
@@ -192,24 +192,24 @@ class LayerSampler:
             return
         device = next((part.device for part in parts if part.device.type != "cpu"), torch.device("cpu"))
         joined = torch.cat([part.double().to(device, non_blocking=True) for part in parts])
-        self._copies.send((step, moment, names, places), joined.numpy() if joined.is_cpu else joined, [])
+        self._copies.send((step, timestamp, names, places), joined.numpy() if joined.is_cpu else joined, [])
 
-    def _send_sizes(self, step: int, moment: float) -> None:
+    def _send_sizes(self, step: int, timestamp: float) -> None:
         sizes, self._sizes = list(self._sizes.values()), {}
         if sizes:
             device = next((counts.device for _, counts in sizes if not counts.is_cpu), torch.device("cpu"))
             counts = torch.cat([counts.to(device, non_blocking=True) for _, counts in sizes])
             layers = np.concatenate([layers for layers, _ in sizes])
-            self._size_copies.send((step, moment, layers), counts.numpy() if counts.is_cpu else counts, [])
+            self._size_copies.send((step, timestamp, layers), counts.numpy() if counts.is_cpu else counts, [])
             self._sparse.written(step)
 
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived on the host; with `wait`, wait for all that was sent."""
-        for (step, moment, layers), (counted, _) in self._size_copies.receive(wait=wait):
+        for (step, timestamp, layers), (counted, _) in self._size_copies.receive(wait=wait):
             counts = np.zeros((len(self._layers), HISTOGRAM_PLACES))
             counts[layers] = counted.reshape(-1, HISTOGRAM_PLACES)
-            self._writer.append(histograms.TABLE, step, histograms.to_row(counts), moment)
-        for (step, moment, names, places), (values, _) in self._copies.receive(wait=wait):
+            self._writer.append(histograms.TABLE, step, histograms.to_row(counts), timestamp)
+        for (step, timestamp, names, places), (values, _) in self._copies.receive(wait=wait):
             rows: dict[str, np.ndarray] = {}
             at = 0
             for name, layers in zip(names, places, strict=True):
@@ -217,7 +217,7 @@ class LayerSampler:
                 row[layers] = values[at : at + len(layers)]
                 at += len(layers)
             for name, row in rows.items():
-                self._writer.append(name, step, row, moment)
+                self._writer.append(name, step, row, timestamp)
 
 
 def _moment(state: Any, names: Sequence[str]) -> Tensor | None:

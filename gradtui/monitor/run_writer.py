@@ -26,8 +26,8 @@ from gradtui.runs.status import State
 from gradtui.runs.writer import RunWriter
 
 FLUSH_SECONDS = 0.06
-"""The seconds between two writes: with those for which rows are held back before, a tenth of a second. So much is lost
-where a process is killed."""
+"""The seconds between two writes. With the time for which rows are held back before, a killed process loses at most a
+tenth of a second of rows."""
 BACKWARD_LOSS = "backward_loss"
 """The table of the losses from backward passes; it exists only while the script logs no loss."""
 
@@ -35,7 +35,7 @@ BACKWARD_LOSS = "backward_loss"
 class ScriptRunWriter:
     """A ScriptRunWriter writes the run folder of one watched script.
 
-    The steps that it is given are those of this process; in a run that goes on they are added to the steps before.
+    Steps are counted from the start of this process; in a resumed run the steps before are added.
     """
 
     def __init__(

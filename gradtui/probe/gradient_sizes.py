@@ -137,8 +137,8 @@ def stacked(numbers: Sequence[Tensor]) -> Tensor:
     return torch.stack([number.double().to(first.device, non_blocking=True) for number in numbers])
 
 
-class Moments(NamedTuple):
-    """Moments hold sums over the numbers of each layer, (layers,) in float64, of what an optimizer remembers.
+class OptimizerMoments(NamedTuple):
+    """OptimizerMoments hold sums over the numbers of each layer, (layers,) in float64, of what an optimizer remembers.
 
     `first` is its moving mean of gradients, `second` that of their squares.
     """
@@ -153,7 +153,7 @@ class Moments(NamedTuple):
     """The sums of the products of first moment and gradient."""
 
 
-def moments_of(layers: Sequence[Sequence[tuple[Tensor, Tensor | None, Tensor]]]) -> Moments:
+def moments_of(layers: Sequence[Sequence[tuple[Tensor, Tensor | None, Tensor]]]) -> OptimizerMoments:
     """Return the sums of each layer, of which each tensor is given as first moment, second moment and gradient."""
     flat = [(at, *three) for at, layer in enumerate(layers) for three in layer]
     firsts, gradients = [one for _, one, _, _ in flat], [one for _, _, _, one in flat]
@@ -169,7 +169,7 @@ def moments_of(layers: Sequence[Sequence[tuple[Tensor, Tensor | None, Tensor]]])
     def squares(tensors: list[Tensor]) -> Tensor:
         return torch.as_tensor(gradient_norms(tensors)).square()
 
-    return Moments(
+    return OptimizerMoments(
         numbers=added(torch.tensor([one.numel() for one in firsts]), places),
         second_numbers=added(torch.tensor([one.numel() for _, one in seconds]), second_places),
         first_squares=added(squares(firsts), places),
@@ -185,19 +185,19 @@ def _product(first: Tensor, gradient: Tensor) -> Tensor:
 
 
 @sampler("first_moment")
-def first_moment(moments: Moments) -> Tensor:
+def first_moment(moments: OptimizerMoments) -> Tensor:
     """Return the RMS of each layer's first moment, ABSENT where it has none."""
     return _or_absent((moments.first_squares / moments.numbers).sqrt(), moments.numbers)
 
 
 @sampler("second_moment")
-def second_moment(moments: Moments) -> Tensor:
+def second_moment(moments: OptimizerMoments) -> Tensor:
     """Return the RMS of each layer's second moment, ABSENT where it has none."""
     return _or_absent((moments.second_squares / moments.second_numbers).sqrt(), moments.second_numbers)
 
 
 @sampler("moment_cosine")
-def moment_cosine(moments: Moments) -> Tensor:
+def moment_cosine(moments: OptimizerMoments) -> Tensor:
     """Return the cosine between each layer's first moment and its gradient, ABSENT where one of them is 0."""
     sizes = (moments.first_squares * moments.gradient_squares).sqrt()
     return _or_absent(moments.products / sizes, sizes)

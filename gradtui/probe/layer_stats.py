@@ -14,7 +14,7 @@ gradient flow: a `gradtui.probe.gradient_flow.GradientFlow`, with the RMS of the
 activations: an `ActivationGroup`, the activations of layers with the same function and shape;
 gradients: the gradients of each layer's parameters before clipping, a list of lists of tensors;
 weights, slopes: a `WeightUpdate` of all layers;
-optimizer: a `gradtui.probe.gradient_sizes.Moments` of all layers.
+optimizer: a `gradtui.probe.gradient_sizes.OptimizerMoments` of all layers.
 
 It returns one number per layer, in float64 on the host; for weights, None where there is nothing to record; for
 gradients and optimizers also a tensor on their device, which is not waited for.
@@ -49,7 +49,7 @@ SATURATED = 0.05
 above 4.4 for sigmoid and 2.2 for tanh."""
 
 
-SLOPES_FROM_OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+DERIVATIVES_FROM_OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": lambda outputs: outputs.sign(),
     "sigmoid": lambda outputs: 4 * torch.addcmul(outputs, outputs, outputs, value=-1),
     "tanh": lambda outputs: torch.addcmul(torch.ones_like(outputs), outputs, outputs, value=-1),
@@ -131,23 +131,23 @@ class ActivationGroup:
         return self.stack.flatten(1).mean(1, keepdim=True)
 
     @cached_property
-    def slopes(self) -> Tensor | None:
+    def derivatives(self) -> Tensor | None:
         """Return the size of the activation's derivative over its largest value (layers, batch, …).
 
         None where it never vanishes (identity, learned and leaky slopes) or is not known.
         """
-        if from_outputs := SLOPES_FROM_OUTPUTS.get(self.function):
+        if from_outputs := DERIVATIVES_FROM_OUTPUTS.get(self.function):
             return from_outputs(self.stack)
         if self.module is None or not self.inputs or not needs_inputs(self.function):
             return None
         with torch.enable_grad():
             x = torch.stack(self.inputs).float().detach().requires_grad_()
             # module(x) would call our own hooks.
-            (slope,) = torch.autograd.grad(self.module.forward(x).sum(), x)
-        return slope.abs() / ACTIVATIONS[self.function].steepest
+            (derivative,) = torch.autograd.grad(self.module.forward(x).sum(), x)
+        return derivative.abs() / ACTIVATIONS[self.function].steepest
 
     @cached_property
-    def squared_slopes(self) -> np.ndarray | None:
+    def squared_derivatives(self) -> np.ndarray | None:
         """Return the mean square of the activation's derivative of each layer, None where that is not known."""
         row = ACTIVATIONS.get(self.function)
         if row is None or self.module is None:
@@ -155,14 +155,14 @@ class ActivationGroup:
         if row.kept_for_backward == "nothing":
             return np.ones(len(self.outputs))
         if row.takes_slope:
-            return self._squared_learned_slopes()
-        if self.slopes is None:
+            return self._squared_derivatives_by_module()
+        if self.derivatives is None:
             return None
-        squares: np.ndarray = self.slopes.flatten(1).square().mean(1).cpu().double().numpy()
+        squares: np.ndarray = self.derivatives.flatten(1).square().mean(1).cpu().double().numpy()
         return squares * row.steepest**2
 
-    def _squared_learned_slopes(self) -> np.ndarray | None:
-        """Return what `squared_slopes` does, for learned or chosen slopes; such a group has one module."""
+    def _squared_derivatives_by_module(self) -> np.ndarray | None:
+        """Return the mean square of each layer's derivative, computed by its own module, where each has a slope."""
         assert self.module is not None
         if not self.inputs:
             return None
@@ -172,8 +172,8 @@ class ActivationGroup:
         with torch.enable_grad():
             for one in self.inputs:
                 x = one.detach().to(one.dtype if slope_of is None else slope_of.dtype).requires_grad_()
-                (slope,) = torch.autograd.grad(self.module.forward(x).sum(), x)
-                squares.append(slope.float().square().mean())
+                (derivative,) = torch.autograd.grad(self.module.forward(x).sum(), x)
+                squares.append(derivative.float().square().mean())
         result: np.ndarray = torch.stack(squares).cpu().double().numpy()
         return result
 
@@ -187,7 +187,9 @@ def takes_slope(function: str) -> bool:
 def needs_inputs(function: str) -> bool:
     """Return whether the derivative of this activation can vanish and does not follow from its output."""
     activation = ACTIVATIONS.get(function)
-    return activation is not None and activation.derivative_vanishes and function not in SLOPES_FROM_OUTPUTS
+    return (
+        activation is not None and activation.derivative_vanishes and function not in DERIVATIVES_FROM_OUTPUTS
+    )
 
 
 def function_of(name: str, module: nn.Module) -> str:
@@ -223,7 +225,7 @@ def activation_std(group: ActivationGroup) -> np.ndarray:
 @sampler("dead_fraction")
 def dead_fraction(group: ActivationGroup) -> np.ndarray:
     """Return the share of each layer's units that are dead, ABSENT where none can die."""
-    slopes = group.slopes
+    slopes = group.derivatives
     if slopes is None:
         return np.full(len(group.outputs), ABSENT)
     unit = 2 if slopes.dim() == 5 else slopes.dim() - 1
@@ -236,9 +238,9 @@ def dead_fraction(group: ActivationGroup) -> np.ndarray:
 @sampler("saturated_fraction")
 def saturated_fraction(group: ActivationGroup) -> np.ndarray:
     """Return the share of each layer's outputs that are saturated, ABSENT where the activation has no two bounds."""
-    if group.slopes is None or not ACTIVATIONS[group.function].saturates:
+    if group.derivatives is None or not ACTIVATIONS[group.function].saturates:
         return np.full(len(group.outputs), ABSENT)
-    flat = group.slopes.flatten(1)
+    flat = group.derivatives.flatten(1)
     # The comparison gives numbers, because on the CPU torch sums booleans several times as slowly.
     below = torch.lt(flat, SATURATED, out=torch.empty_like(flat))
     shares: np.ndarray = below.mean(1).cpu().double().numpy()
@@ -248,7 +250,7 @@ def saturated_fraction(group: ActivationGroup) -> np.ndarray:
 @sampler("activation_slope")
 def activation_slope(group: ActivationGroup) -> np.ndarray:
     """Return the RMS of each layer's derivative of the activation, ABSENT where it has none or none is known."""
-    squares = group.squared_slopes
+    squares = group.squared_derivatives
     return np.full(len(group.outputs), ABSENT) if squares is None else np.sqrt(squares)
 
 

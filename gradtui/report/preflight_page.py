@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
-from gradtui.charts.scale import log10_of
+from gradtui.absent import log10_of
 from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.run_charts import factor_chart, profile_chart
@@ -140,13 +140,10 @@ def _factors(run: Run, paper: Paper) -> Iterator[Text]:
 
 def _theory(names: list[str], values: np.ndarray, prediction: Prediction) -> np.ndarray | None:
     """Return the predicted values, scaled to the last hidden layer's; None where theory predicts nothing."""
-    if len(prediction.log10_profile) < 2 or prediction.layers[-1] not in names:
+    decades, start = prediction.decades_of(names)
+    if start < 0 or len(prediction.log10_profile) < 2 or not np.isfinite(values[start]):
         return None
-    level = values[names.index(prediction.layers[-1])]
-    expected = np.full(len(names), np.nan)
-    for name, decades in zip(prediction.layers, prediction.log10_profile, strict=True):
-        expected[names.index(name)] = level + decades
-    return expected if np.isfinite(level) else None
+    return np.asarray(decades + values[start])
 
 
 def _figures(run: Run) -> Iterator[Text]:

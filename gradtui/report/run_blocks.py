@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradtui import metrics
-from gradtui.absent import ABSENT, absent_in
-from gradtui.charts.scale import log10_of
+from gradtui.absent import ABSENT, absent_in, log10_of
 from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart, text_heat, text_plane, text_profile
 from gradtui.diagnosis.evidence import last_hidden_layer

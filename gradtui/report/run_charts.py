@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
-from gradtui.absent import ABSENT
+from gradtui.absent import ABSENT, log10_of
 from gradtui.charts.factor_bars import FactorBars
-from gradtui.charts.scale import Scale, log10_of
+from gradtui.charts.scale import Scale
 from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart, text_factors, text_profile
 from gradtui.headlines import gradient_headline

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradtui.absent import absent_in
+from gradtui.absent import absent_in, log10_of
 from gradtui.charts.layer_axis import FINITE, INFINITE, NAN, ZERO, Folded, LayerAxis, fold
 from gradtui.charts.palette import RGB, STEPS, ramp, ramp_steps
-from gradtui.charts.scale import Scale, log10_of
+from gradtui.charts.scale import Scale
 from gradtui.charts.series import CurveData, curve_of
 from gradtui.charts.svg import COLOURS, TEXT, WEAK, Axis, Point, Svg, draw_keys, draw_value_lines
 from gradtui.runs.plane import Plane

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradtui.charts.scale import log10_of
+from gradtui.absent import log10_of
 from gradtui.charts.svg import (
     COLOURS,
     GRID,

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from gradtui.charts.scale import Scale, log10_of
+from gradtui.absent import log10_of
+from gradtui.charts.scale import Scale
 from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.ranking_table import ranking_lines, ranking_rows

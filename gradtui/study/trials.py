@@ -31,7 +31,8 @@ FEWEST_TRIAL_STEPS = 10
 COMPARED_STEPS = 5
 """The loss at the end of a trial is the median over this many steps."""
 CLEARLY_LOWER = 0.8
-"""The first advice gives way to a cure whose loss is below this share of its own: so short a trial decides no less."""
+"""The first advice is replaced by a cure whose loss is below this share of its own; a short trial cannot decide smaller
+differences."""
 POLL_SECONDS = 0.05
 
 

@@ -24,13 +24,13 @@ class ShownDiagnosis:
     """
 
     findings: tuple[Finding, ...] | None = None
-    """The findings at the step that is shown; None while the run is being checked …"""
+    """The findings at the step that is shown; None while the run is being checked."""
     judgement: Judgement = NOT_JUDGED_YET
-    """… and what they come to."""
+    """The verdict that follows from `findings`."""
     newest_findings: tuple[Finding, ...] | None = None
-    """The findings at the newest step, as `RunMonitor.findings` has them …"""
+    """The findings at the newest step, as `RunMonitor.findings` has them."""
     newest_judgement: Judgement = NOT_JUDGED_YET
-    """… and what they come to."""
+    """The verdict that follows from `newest_findings`."""
     past: bool = False
     """Whether the step that is shown is not the newest."""
     live: bool = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from gradtui import metrics
 from gradtui.diagnosis.evidence import last_hidden_layer
 from gradtui.diagnosis.factors import Factors, lag_factors, layer_factors
 from gradtui.diagnosis.profile import growth, healthy_range
-from gradtui.diagnosis.theory import Prediction, predict
+from gradtui.diagnosis.theory import predicted
 from gradtui.experiment import Experiment
 from gradtui.runs.follower import CURVE_BUCKETS, Snapshot
 from gradtui.runs.plane import Plane
@@ -185,27 +184,18 @@ def _theory(
     row = metrics.find(metric)
     if experiment is None or row is None or not row.predicted or not len(values):
         return None
-    expected = _predicted(experiment)
+    expected = predicted(experiment)
     found = np.full(len(values), np.nan)
     if row.axis == "lag":
         count = min(len(found), len(expected.log10_lags))
         found[:count] = expected.log10_lags[:count]
         start = 0
     else:
-        at = {name: index for index, name in enumerate(names)}
-        for name, level in zip(expected.layers, expected.log10_profile, strict=False):
-            if name in at:
-                found[at[name]] = level
-        start = at.get(expected.layers[-1], -1) if expected.layers else -1
+        found, start = expected.decades_of(names)
     if start < 0 or np.isnan(found).all() or not (np.isfinite(values[start]) and values[start] > 0):
         return None
     with np.errstate(over="ignore", under="ignore"):
         return np.asarray(float(values[start]) * 10.0**found, np.float64)
-
-
-@lru_cache(maxsize=8)
-def _predicted(experiment: Experiment) -> Prediction:
-    return predict(experiment)
 
 
 def values_beside(data: ViewData, other: ViewData | None) -> Wide | None:

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gradtui.charts.scale import LEAST_DECADES, UPDATES_UNTIL_SHRINK, Scale, log10_of
+from gradtui.absent import log10_of
+from gradtui.charts.scale import LEAST_DECADES, UPDATES_UNTIL_SHRINK, Scale
 
 anything = arrays(np.float64, st.integers(0, 30), elements=st.floats(width=64))
 

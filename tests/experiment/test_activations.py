@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gradtui.diagnosis.theory import predict
-from gradtui.diagnosis.theory.activations import value_and_slope
+from gradtui.diagnosis.theory.activations import value_and_derivative
 from gradtui.experiment import ExperimentError, loads, resolve, set_fields
 from gradtui.experiment.activations import ACTIVATIONS, Activation, register
 from gradtui.experiment.cures import CURES
@@ -50,7 +50,7 @@ def test_the_table_torch_and_theory_compute_the_same_values(name: str, slope: fl
     x = np.linspace(-6, 6, 101)
     expected = [ACTIVATIONS[name].value(float(number), slope) for number in x]
     module = modules.make_activation(name, slope).double()
-    np.testing.assert_allclose(value_and_slope(name, x, slope)[0], expected, atol=1e-8)
+    np.testing.assert_allclose(value_and_derivative(name, x, slope)[0], expected, atol=1e-8)
     with torch.no_grad():
         np.testing.assert_allclose(module(torch.from_numpy(x)).numpy(), expected, atol=1e-8)
 
@@ -107,7 +107,7 @@ def test_a_registered_activation_has_a_theory(arctangent: str) -> None:
     assert made.applies
     # Near 0 it bends nearly as tanh does: a little of the gradient is lost in every layer.
     assert -1.5 < made.log10_profile[0] < -0.1
-    value, slope = value_and_slope(arctangent, np.array([-2.0, 0.0, 3.0]))
+    value, slope = value_and_derivative(arctangent, np.array([-2.0, 0.0, 3.0]))
     np.testing.assert_allclose(value, np.arctan([-2.0, 0.0, 3.0]))
     np.testing.assert_allclose(slope, [1 / 5, 1.0, 1 / 10], rtol=1e-8)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from gradtui.experiment import Experiment, ExperimentError, from_dict, net_shape
-from gradtui.experiment.validate import depth_of
+from gradtui.experiment.net_plan import depth_of
 from tests.support.experiments import experiments
 
 

@@ -24,7 +24,7 @@ from gradtui.diagnosis.cures.whole import DEEP_LAYERS, Fault, rate_stands_out, w
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
-from gradtui.experiment.net_plan import RECURRENT
+from gradtui.experiment.net_plan import RECURRENT, depth_of
 from gradtui.experiment.spec import Experiment
 from gradtui.words import setting
 
@@ -53,7 +53,7 @@ def for_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple
     """Return cures for a gradient that vanishes over depth from the start; in deep nets the structure comes first."""
     activations: list[Wanted] = ["relu"]
     structure: list[Wanted] = ["pre-norm", "batch-norm", "shortcuts"]
-    deep = exp is not None and rates.depth_of(exp) > DEEP_LAYERS
+    deep = exp is not None and depth_of(exp) > DEEP_LAYERS
     wanted = [*structure, *activations] if deep else [*activations, *structure]
     wanted += ["elu", "leaky-relu", "tanh-xavier", "prelu", "layer-norm"]
     wanted += ["pretrain-autoencoder", "pretrain-rbm", "fewer-layers"]
@@ -186,7 +186,7 @@ def for_overclipped(
 
 
 def _others(exp: Experiment) -> bool:
-    """Whether anything but the clipping stands out.
+    """Return whether anything but the clipping stands out.
 
     In a recurrent net that includes weights that are too large: the clip is what held their explosion over time back.
     """
@@ -195,7 +195,7 @@ def _others(exp: Experiment) -> bool:
 
 
 def _rate_fits(exp: Experiment, norm: float, update: float) -> bool:
-    """Whether the rate is a healthy one once the threshold lets the usual norm pass.
+    """Return whether the rate is healthy once the threshold lets the usual norm pass.
 
     SGD's steps are as long as the clipped gradient, so that they become longer by what the threshold took away.
     """

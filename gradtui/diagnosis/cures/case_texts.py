@@ -18,7 +18,7 @@ from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
 from gradtui.experiment.data_shapes import data_shape, sequence_of
 from gradtui.experiment.errors import ExperimentError
-from gradtui.experiment.net_plan import RECURRENT, net_shape
+from gradtui.experiment.net_plan import RECURRENT, depth_of, net_shape
 from gradtui.experiment.overrides import set_fields
 from gradtui.experiment.spec import Experiment, Group
 from gradtui.words import as_factor, setting, times
@@ -135,7 +135,7 @@ def _norm(case: CuredCase) -> CureOffer:
     if offer.key == "batch-norm":
         if case.exp.data.batch_size < FEWEST_IN_BATCH:
             prices.append(f"its averages over batches of {case.exp.data.batch_size} are rough")
-        depth = rates.depth_of(case.after)
+        depth = depth_of(case.after)
         plain = all(group.shortcut == "none" for group in case.after.net)
         if plain and depth > FEW_LAYERS and any(group.activation == "relu" for group in case.after.net):
             growth = times(depth * math.log10(BATCH_NORM_GROWTH))

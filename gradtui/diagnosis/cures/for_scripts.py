@@ -8,19 +8,17 @@ from dataclasses import replace
 
 from gradtui.diagnosis.cures.code import CodeWriter
 from gradtui.diagnosis.cures.measured import Measured
+from gradtui.diagnosis.cures.rates import AIMED_UPDATE
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import CureOffer, Finding
 from gradtui.diagnosis.profile import median_of_known
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
+from gradtui.experiment.optimizers import USUAL_SGD_RATE, usual_rate_of
 from gradtui.runs.script_training import ScriptTraining
 from gradtui.words import number, plain_exponents, setting
 
-USUAL_RATES = {"lion": 1e-4, "adam": 1e-3, "rmsprop": 1e-3, "adagrad": 1e-2}
-"""The usual rates of adaptive optimizers, by a part of the optimizer's name."""
-USUAL_SGD_RATE = 0.05
 UNUSUAL = 3.0
 """A rate that differs from the usual one by this factor is unusual."""
-AIMED_UPDATE = 1e-3
 MOST_LARGER = 1000.0
 CLEAR_EARLIER = "clear the gradients earlier"
 """The name of the cure for gradients that are gone before the step."""
@@ -62,27 +60,27 @@ class ScriptAdvice:
             case "clip-unused":
                 yield from self._wiring("clip after backward()", self._code.clip(1.0, instead=True))
             case "not-optimized":
-                yield from self._optimized()
+                yield from self._for_not_optimized()
             case "no-gradient":
-                yield from self._reached()
+                yield from self._for_no_gradient()
             case "exploding" | "nonfinite" | "unstable-loss":
-                yield from self._calmer()
+                yield from self._for_divergence()
             case "dead-units":
-                yield from self._alive()
+                yield from self._for_dead_units()
             case "saturated":
-                yield from self._start("xavier")
+                yield from self._initialisation("xavier")
                 yield from self._smaller()
                 yield from self._norm()
             case "vanishing":
                 yield from self._pre_norm()
                 yield from self._rectified()
                 if "Sigmoid" not in self._code.script.functions:
-                    yield from self._start()
+                    yield from self._initialisation()
                     yield from self._norm()
             case "underflow":
                 yield from self._underflow()
             case "overclipped":
-                yield from self._looser()
+                yield from self._for_overclipped()
             case "spikes":
                 yield self._clip(CLIP_MARGIN * median_of_known(self._evidence.total_norm.values))
             case "not-learning":
@@ -90,7 +88,7 @@ class ScriptAdvice:
 
     # -- the cures of some findings
 
-    def _calmer(self) -> Iterator[CureOffer]:
+    def _for_divergence(self) -> Iterator[CureOffer]:
         """Yield cures that keep a training from breaking: an unusual rate first, and for an early break its start."""
         at_start = self._measured.steep or self._finding.step <= START_STEPS
         if self._code.is_recurrent and not self._rate_is_large:
@@ -99,25 +97,25 @@ class ScriptAdvice:
             yield from self._smaller()
             yield self._clip()
         if at_start or self._rate_is_large:
-            yield from self._start()
+            yield from self._initialisation()
         yield from self._norm()
         if not self._rate_is_large and at_start:
             yield self._clip()
         if not self._rate_is_large and (at_start or self._code.is_recurrent):
             yield from self._smaller()
 
-    def _alive(self) -> Iterator[CureOffer]:
+    def _for_dead_units(self) -> Iterator[CureOffer]:
         if self._rate_is_large:
             yield from self._smaller()
-        yield from self._start("he")
+        yield from self._initialisation("he")
         if "ReLU" in self._code.script.functions:
             why = "A unit that is off still passes some gradient."
             yield self._offer("leaky ReLU", why, self._code.leaky())
         if not self._rate_is_large:
             yield from self._smaller()
 
-    def _optimized(self) -> Iterator[CureOffer]:
-        """An optimizer of all parameters; where it moves other models, these belong to it too."""
+    def _for_not_optimized(self) -> Iterator[CureOffer]:
+        """Yield an optimizer of all parameters; where the present one moves other models, these belong to it too."""
         facts, frozen = self._evidence.facts, self._code.freeze(self._finding.layers)
         if self._finding.severity == "info":
             if frozen:
@@ -128,8 +126,8 @@ class ScriptAdvice:
         code = self._code.join_optimizer() if joins else self._new_optimizer()
         yield from self._wiring("make the optimizer of the model's parameters", code)
 
-    def _reached(self) -> Iterator[CureOffer]:
-        """What connects layers with the loss again, or leaves them out where the loss is not meant to use them."""
+    def _for_no_gradient(self) -> Iterator[CureOffer]:
+        """Yield code that connects the layers with the loss again, or leaves them out on purpose."""
         if any(offer.name == CLEAR_EARLIER for offer in self._finding.cures):
             yield from self._wiring(CLEAR_EARLIER, self._code.clear_earlier())
             return
@@ -177,7 +175,7 @@ class ScriptAdvice:
             "clip-norm",
         )
 
-    def _looser(self) -> Iterator[CureOffer]:
+    def _for_overclipped(self) -> Iterator[CureOffer]:
         usual = median_of_known(self._evidence.total_norm.values)
         if math.isfinite(usual) and usual > 0:
             limit = float(f"{usual:.1g}")
@@ -236,7 +234,7 @@ class ScriptAdvice:
             key,
         )
 
-    def _start(self, rule: str = "") -> Iterator[CureOffer]:
+    def _initialisation(self, rule: str = "") -> Iterator[CureOffer]:
         if not self._code.has_layers or self._evidence.trained_before:
             return
         rule = rule or self._code.rule
@@ -315,7 +313,7 @@ class ScriptAdvice:
                 self._code.adam(1e-3),
             )
         if not moved < SMALLEST_UPDATE and self._rate != 0:
-            yield from self._start()
+            yield from self._initialisation()
             yield from self._norm()
 
     # -- rates
@@ -326,11 +324,10 @@ class ScriptAdvice:
 
     @property
     def _adaptive(self) -> bool:
-        return any(word in self._evidence.optimizer.lower() for word in USUAL_RATES)
+        return usual_rate_of(self._evidence.optimizer) is not None
 
     def _usual(self) -> float:
-        name = self._evidence.optimizer.lower()
-        return next((rate for word, rate in USUAL_RATES.items() if word in name), USUAL_SGD_RATE)
+        return usual_rate_of(self._evidence.optimizer) or USUAL_SGD_RATE
 
 
 def _usual_rate(evidence: Evidence) -> float:

@@ -8,8 +8,7 @@ import math
 from gradtui.diagnosis.cures.measured import Measured
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
-from gradtui.experiment.errors import ExperimentError
-from gradtui.experiment.net_plan import net_shape
+from gradtui.experiment.net_plan import depth_of
 from gradtui.experiment.optimizers import OPTIMIZERS
 from gradtui.experiment.spec import Experiment
 from gradtui.words import plain_exponents, setting, times
@@ -36,22 +35,13 @@ up to this factor."""
 
 def is_adaptive(exp: Experiment) -> bool:
     """Return whether the optimizer divides the gradient by its usual size."""
-    return OPTIMIZERS[exp.optimizer.kind].state_tensors > 0
+    return OPTIMIZERS[exp.optimizer.kind].adaptive
 
 
 def momentum_gain(exp: Experiment) -> float:
     """Return by how much momentum multiplies the steps in the long run."""
     takes = OPTIMIZERS[exp.optimizer.kind].takes_momentum
     return 1.0 / (1.0 - exp.optimizer.momentum) if takes else 1.0
-
-
-def depth_of(exp: Experiment) -> int:
-    """Return the number of layers of weights on the way from input to output."""
-    try:
-        return net_shape(exp).depth
-    except ExperimentError:
-        # The data cannot be read here; the groups alone give about the same number.
-        return 1 + sum(group.repeat * group.layers for group in exp.net)
 
 
 def adam_rate(exp: Experiment) -> float:

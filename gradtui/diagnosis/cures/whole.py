@@ -16,7 +16,7 @@ from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
 from gradtui.experiment.cures import cure
-from gradtui.experiment.net_plan import RECURRENT
+from gradtui.experiment.net_plan import RECURRENT, depth_of
 from gradtui.experiment.overrides import set_fields
 from gradtui.experiment.spec import Experiment
 from gradtui.words import setting
@@ -114,14 +114,14 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
     if any(group.block in RECURRENT for group in exp.net):
         yield from _recurrent(exp, cured, fault)
         return
-    deep = rates.depth_of(exp) > DEEP_LAYERS
+    deep = depth_of(exp) > DEEP_LAYERS
     slow = fault in ("moves too little", "slow")
     if not deep and not slow and fault not in ("vanishes", "steep"):
         return
     profile = predict(cured).log10_profile if theory_agrees(exp, measured.start) else ()
     even = bool(profile) and 0.5 * HEALTHY_DECADES[0] < profile[0] < 0.5 * HEALTHY_DECADES[1]
     # With few layers, weights of the right size are enough; with many, even a good start leads to slow learning.
-    enough = not slow and not (deep and fault == "vanishes") and rates.depth_of(exp) <= rates.DEEP
+    enough = not slow and not (deep and fault == "vanishes") and depth_of(exp) <= rates.DEEP
     if even and cured != exp and enough:
         return
     norm = _norm(cured)
@@ -134,7 +134,7 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
 
 def _is_shallow(exp: Experiment) -> bool:
     """Return whether the net is not recurrent and has so few layers that the rate alone decides."""
-    return rates.depth_of(exp) <= SHALLOW_LAYERS and all(
+    return depth_of(exp) <= SHALLOW_LAYERS and all(
         group.block not in RECURRENT and group.block != "attention" for group in exp.net
     )
 

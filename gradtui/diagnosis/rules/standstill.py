@@ -10,6 +10,7 @@ from gradtui.diagnosis.findings import CureOffer, Finding
 from gradtui.diagnosis.profile import median_of_known
 from gradtui.diagnosis.rules.case import Case, number
 from gradtui.diagnosis.thresholds import LEAST_TOTAL_UPDATE
+from gradtui.experiment.optimizers import usual_rate_of
 
 SPACING = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
 """The least distance of two neighbouring numbers of a format, as a share of their size; the largest is twice that."""
@@ -78,7 +79,7 @@ def _wanted_update(case: Case) -> float:
         return float("nan")
     rate = median_of_known(evidence.rate.values)
     size = np.nanmedian(weights.values, axis=0)
-    if any(word in evidence.optimizer.lower() for word in ("adam", "lion", "rmsprop", "adagrad")):
+    if usual_rate_of(evidence.optimizer) is not None:
         length = rate * np.sqrt(np.asarray(evidence.parameters, np.float64))
     else:
         length = rate * np.nanmedian(gradients.values, axis=0)

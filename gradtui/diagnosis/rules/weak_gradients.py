@@ -25,6 +25,7 @@ from gradtui.diagnosis.thresholds import (
     VANISHING_DECADES,
     VANISHING_LAG_DECADES,
 )
+from gradtui.experiment.optimizers import OPTIMIZERS
 from gradtui.words import setting
 
 
@@ -122,7 +123,8 @@ def _may_yet_learn(case: Case) -> bool:
     experiment = case.evidence.experiment
     if case.nearly_done or (experiment and (experiment.cures.l1 or experiment.cures.l2)):
         return False
-    if experiment and experiment.optimizer.kind == "sgd" and case.depth.start <= CERTAINLY_VANISHING_DECADES:
+    adaptive = experiment is None or OPTIMIZERS[experiment.optimizer.kind].adaptive
+    if not adaptive and case.depth.start <= CERTAINLY_VANISHING_DECADES:
         return False
     return case.usual_update(case.depth.indices[0]) >= STANDSTILL_UPDATE
 

@@ -1,5 +1,5 @@
 """Predict the gradient over depth by mean-field theory, before a step is taken; numpy only."""
 
-from gradtui.diagnosis.theory.prediction import Prediction, predict
+from gradtui.diagnosis.theory.prediction import Prediction, predict, predicted
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["Prediction", "predict", "predicted"]

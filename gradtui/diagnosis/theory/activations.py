@@ -90,7 +90,7 @@ _FUNCTIONS: dict[str, Callable[[Array, float], Pair]] = {
 }
 
 
-def value_and_slope(activation: str, x: Array, slope: float = 0.0) -> Pair:
+def value_and_derivative(activation: str, x: Array, slope: float = 0.0) -> Pair:
     """Return f(x) and f′(x). `slope` is the negative side's of leaky_relu and prelu.
 
     An activation that only the table of activations has is evaluated number by number; its derivative is a finite
@@ -118,7 +118,7 @@ def moments(activation: str, slope: float, mean: float, variance: float) -> Mome
     if mean == 0.0 and activation not in _FUNCTIONS and ACTIVATIONS[activation].piecewise_linear:
         return _bent_moments(ACTIVATIONS[activation].negative_slope(slope), variance)
     x, weights = normal_nodes(mean, math.sqrt(max(variance, 0.0)))
-    value, derivative = value_and_slope(activation, x, slope)
+    value, derivative = value_and_derivative(activation, x, slope)
     weighted = weights * value
     return Moments(float(weighted.sum()), float(weighted @ value), float((weights * derivative) @ derivative))
 

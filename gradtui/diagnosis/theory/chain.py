@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradtui.diagnosis.theory.activations import moments, value_and_slope
+from gradtui.diagnosis.theory.activations import moments, value_and_derivative
 from gradtui.diagnosis.theory.normalisation import Normalisation, after_norm, normed
-from gradtui.diagnosis.theory.quadrature import normal_nodes
+from gradtui.diagnosis.theory.quadrature import decades, normal_nodes
 from gradtui.experiment.layers import LayerPlan, Weights
 
 SMALLEST_VARIANCE, LARGEST_VARIANCE = 1e-280, 1e280
@@ -57,10 +57,10 @@ def gains(layers: Sequence[LayerPlan], start: Signal, batch: int, positions: int
         between = normed(layer.after + above.before, batch, positions)
         signal, factor = through(weigh(layer.weights, signal), between)
         weights = above.weights
-        result.append(_log10(weights.sigma2 * weights.fan_out / weights.fan_in * factor))
+        result.append(decades(weights.sigma2 * weights.fan_out / weights.fan_in * factor))
     last = layers[-1]
     factor = through(weigh(last.weights, signal), normed(last.after or last.before, batch, positions)).factor
-    return [*result, _log10(last.weights.sigma2 * factor)]
+    return [*result, decades(last.weights.sigma2 * factor)]
 
 
 def lag_gains(
@@ -89,7 +89,7 @@ def lag_gains(
     for _ in range(steps):
         made = moments(activation, slope, mean, _rounded(sigma_u2 * square + drive))
         square = made.square
-        gains.append(_log10(sigma_u2 * made.slope_square))
+        gains.append(decades(sigma_u2 * made.slope_square))
     return gains[::-1]
 
 
@@ -136,7 +136,7 @@ def _through_several(signal: Signal, arounds: tuple[Normalisation, ...]) -> Acti
             mean = 0.0 if around.norm == "rms" else float(weights @ x)
             scale = math.sqrt(max(float(weights @ (x - mean) ** 2), SMALLEST_VARIANCE))
             x, slope = (x - mean) / scale, slope / scale
-        x, rise = value_and_slope(around.activation, x, around.slope)
+        x, rise = value_and_derivative(around.activation, x, around.slope)
         slope = slope * rise
     mean, square = float(weights @ x), float(weights @ (x * x))
     return ActivationGain(
@@ -147,7 +147,3 @@ def _through_several(signal: Signal, arounds: tuple[Normalisation, ...]) -> Acti
 def _rounded(variance: float) -> float:
     variance = min(max(variance, SMALLEST_VARIANCE), LARGEST_VARIANCE)
     return float(f"{variance:.{EQUAL_DIGITS}g}")
-
-
-def _log10(value: float) -> float:
-    return math.log10(value) if value > 0 else -math.inf

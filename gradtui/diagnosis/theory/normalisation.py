@@ -18,7 +18,7 @@ import math
 from functools import lru_cache
 from typing import NamedTuple
 
-from gradtui.diagnosis.theory.activations import value_and_slope
+from gradtui.diagnosis.theory.activations import value_and_derivative
 from gradtui.diagnosis.theory.quadrature import normal_nodes
 from gradtui.experiment.layers import Activate, Norm, Operation
 
@@ -51,7 +51,7 @@ class NormedMoments(NamedTuple):
 def after_norm(norm: str, count: int, activation: str, slope: float) -> NormedMoments:
     """Return the moments after a norm over `count` numbers, at least FEWEST_NORMED_NUMBERS, and an activation."""
     y, weights = normal_nodes(0.0, 1.0)
-    value, d = value_and_slope(activation, y, slope)
+    value, d = value_and_derivative(activation, y, slope)
     mean, square = float(weights @ value), float(weights @ (value * value))
     n = float(count)
     d2, d2y2 = float(weights @ (d * d)), float(weights @ (d * d * y * y))

@@ -11,11 +11,15 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from gradtui.diagnosis.evidence import hidden_layers
 from gradtui.diagnosis.theory import chain, residual
 from gradtui.diagnosis.theory.normalisation import FEWEST_NORMED_NUMBERS, normed
+from gradtui.diagnosis.theory.quadrature import Array
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.layers import NetPlan
@@ -59,6 +63,18 @@ class Prediction:
     """For a recurrent layer, log10 of the RMS gradient with respect to the hidden state by time lag, from lag 0, whose
     value is 0. Empty for other nets."""
 
+    def decades_of(self, names: Sequence[str]) -> tuple[Array, int]:
+        """Return the predicted profile of these layers, (names,), and the index of the layer whose value is 0.
+
+        The profile is NaN for a layer that theory does not cover; the index is -1 if the reference is not among them.
+        """
+        at = {name: index for index, name in enumerate(names)}
+        profile = np.full(len(names), np.nan)
+        for name, level in zip(self.layers, self.log10_profile, strict=False):
+            if name in at:
+                profile[at[name]] = level
+        return profile, at.get(self.layers[-1], -1) if self.layers else -1
+
     def to_json(self) -> dict[str, Any]:
         """Return the fields of `gradtui predict --json`."""
         return {
@@ -82,6 +98,12 @@ def predict(exp: Experiment) -> Prediction:
     except ExperimentError as error:
         return Prediction(False, str(error))
     return _recurrent(exp, plan) if exp.net[0].block == "rnn" else _dense(exp, plan)
+
+
+@lru_cache(maxsize=8)
+def predicted(experiment: Experiment) -> Prediction:
+    """Return what `predict` does, computed once for each of the latest experiments."""
+    return predict(experiment)
 
 
 def _why_not(exp: Experiment) -> str:

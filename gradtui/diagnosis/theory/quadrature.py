@@ -95,3 +95,8 @@ def erf(x: Array) -> Array:
         + spacing * t * s * tangents
     )
     return result
+
+
+def decades(value: float) -> float:
+    """Return log10 of a mean square; -inf for 0."""
+    return math.log10(value) if value > 0 else -math.inf

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradtui.diagnosis.theory.activations import value_and_slope
+from gradtui.diagnosis.theory.activations import value_and_derivative
 from gradtui.diagnosis.theory.normalisation import Normalisation, after_norm, normed
-from gradtui.diagnosis.theory.quadrature import Array
+from gradtui.diagnosis.theory.quadrature import Array, decades
 from gradtui.experiment.layers import BlockPlan, Branch, Operation, Weights
 
 UNITS = 384
@@ -174,7 +174,7 @@ class _Units:
                 beside = block.around * arrives if block.around else outside
                 if not block.shut:
                     beside = beside + inside
-            profile += [0.5 * (_log10(value) + scale) for value in seen]
+            profile += [0.5 * (decades(value) + scale) for value in seen]
             now = _mean(beside)
             if now <= 0.0:
                 return Gains([-math.inf], [])
@@ -202,7 +202,7 @@ def _around(x: Array, around: Normalisation) -> tuple[Array, PathStep]:
         factor = _correction(around.norm, around.numbers, around.activation, around.slope) / square
     if around.activation == "identity":
         return x, PathStep(np.full(UNITS, factor))
-    value, slope = value_and_slope(around.activation, x, around.slope)
+    value, slope = value_and_derivative(around.activation, x, around.slope)
     return value, PathStep(slope * slope * factor if factor != 1.0 else slope * slope)
 
 
@@ -223,7 +223,3 @@ def _rows_of_normal_numbers() -> Array:
     numbers = np.array([normal.inv_cdf((index + 0.5) / UNITS) for index in range(UNITS)])
     numbers /= math.sqrt(float(numbers @ numbers) / UNITS)
     return np.tile(numbers, (64, 1))
-
-
-def _log10(value: float) -> float:
-    return math.log10(value) if value > 0.0 else -math.inf

@@ -20,9 +20,10 @@ from gradtui.training.launch import Worker, WorkerRun
 
 MARKER_FILE = ".folder-of-runs"
 """The name of the file in a folder of runs whose content distinguishes it from all other such folders."""
-POLL_SECONDS = 1.0
+CALL_SECONDS = 1.0
 """The time for which one call waits for the end of the run."""
 POLL_SECONDS = 0.05
+"""The time between two looks at the trainer within one call."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class RayWorker:
         """
         if commands:
             append(self._folder / CONTROL_FILE, commands)
-        until = time.monotonic() + POLL_SECONDS
+        until = time.monotonic() + CALL_SECONDS
         while (code := self._advance()) is None and time.monotonic() < until:
             time.sleep(POLL_SECONDS)
         changes = self._changes.collect() if self._changes is not None else []

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from gradtui.diagnosis.theory.activations import moments, value_and_slope
+from gradtui.diagnosis.theory.activations import moments, value_and_derivative
 from gradtui.diagnosis.theory.quadrature import erf, normal_nodes
 
 VARIANCES = [1e-8, 0.01, 0.5, 1.0, 3.0, 100.0, 1e6]
@@ -55,7 +55,7 @@ def test_relu_with_a_bias_is_exact_though_it_has_a_kink(variance: float) -> None
 @pytest.mark.parametrize("variance", VARIANCES)
 def test_leaky_relu_by_quadrature_and_by_its_closed_form_are_one(variance: float) -> None:
     x, weights = normal_nodes(0.0, math.sqrt(variance))
-    value, slope = value_and_slope("leaky_relu", x, 0.2)
+    value, slope = value_and_derivative("leaky_relu", x, 0.2)
     made = moments("leaky_relu", 0.2, 0.0, variance)
     assert weights @ value == pytest.approx(made.mean, rel=1e-9)
     assert weights @ value**2 == pytest.approx(made.square, rel=1e-9)
@@ -106,9 +106,9 @@ def test_moments_of_smooth_activations_equal_quadrature(
 def test_slopes_are_the_derivatives(activation: str) -> None:
     x = np.linspace(-4, 4, 81) + 0.013
     small = 1e-6
-    high, _ = value_and_slope(activation, x + small, 0.1)
-    low, _ = value_and_slope(activation, x - small, 0.1)
-    _, slope = value_and_slope(activation, x, 0.1)
+    high, _ = value_and_derivative(activation, x + small, 0.1)
+    low, _ = value_and_derivative(activation, x - small, 0.1)
+    _, slope = value_and_derivative(activation, x, 0.1)
     assert slope == pytest.approx(
         (high - low) / (2 * small), abs=2e-4 if activation in ("erf", "gelu") else 1e-7
     )
@@ -130,4 +130,4 @@ def test_activation_formulas_equal_torchs() -> None:
         "silu": torch.nn.SiLU(),
     }
     for name, module in pairs.items():
-        assert value_and_slope(name, x, 0.1)[0] == pytest.approx(module(tensor).numpy(), abs=1e-8), name
+        assert value_and_derivative(name, x, 0.1)[0] == pytest.approx(module(tensor).numpy(), abs=1e-8), name

@@ -12,9 +12,10 @@ from textual.app import App, ComposeResult
 from textual.strip import Strip
 from textual.widget import Widget
 
+from gradtui.absent import log10_of
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.palette import NAN_FILL
-from gradtui.charts.scale import Scale, log10_of
+from gradtui.charts.scale import Scale
 from gradtui.ui.widgets.cell_chart import palette_of
 from gradtui.ui.widgets.layer_charts import LayerHovered, LayerSelected, ProfileChart
 from gradtui.ui.widgets.waterfall import CapacityChanged, StepHovered, StepSelected, Waterfall

@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.reactive import reactive
 
-from gradtui.charts.scale import Scale, log10_of
+from gradtui.absent import log10_of
+from gradtui.charts.scale import Scale
 from gradtui.charts.series import CurveData
 from gradtui.charts.x_axis import STEPS
 from gradtui.metrics import Metric

@@ -127,7 +127,7 @@ class GradientPane(Vertical, can_focus=True):
                 self.query_one(Headline).sentence = waits.split("\n")[0] if waits.plain else waits
             return
         from gradtui import metrics
-        from gradtui.charts.scale import log10_of
+        from gradtui.absent import log10_of
         from gradtui.ui.view_data import values_beside
         from gradtui.ui.widgets.layer_charts import ScaleLegend
 

@@ -12,7 +12,8 @@ from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
 from textual.content import Content
 
-from gradtui.charts.scale import Scale, log10_of
+from gradtui.absent import log10_of
+from gradtui.charts.scale import Scale
 from gradtui.ui.widgets.layer_charts import ProfileChart
 from gradtui.words import ratio
 

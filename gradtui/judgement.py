@@ -33,12 +33,12 @@ class HasSeverity(Protocol):
 
     @property
     def code(self) -> str:
-        """The code of the finding, such as vanishing."""
+        """Return the code of the finding, such as vanishing."""
         ...
 
     @property
     def severity(self) -> str:
-        """How bad it is: critical, warning or info."""
+        """Return how bad it is: critical, warning or info."""
         ...
 
 

@@ -33,7 +33,7 @@ def zeros(tensors: list[Tensor]) -> float:
 
 @pytest.fixture
 def sparsity() -> Iterator[Metric]:
-    """The share of zeros in the gradient of each layer's parameters, and in each layer's output."""
+    """The share of zeros in the gradient of each layer's parameters, as `grad_zeros` has it, and in its output."""
     added = [
         metrics.register(
             Metric(
@@ -134,7 +134,7 @@ async def test_added_metric_is_drawn_in_the_lab(run: Run, sparsity: Metric) -> N
         assert f"to {high}" in screen_text(app)
 
 
-def test_added_metric_of_outputs_is_recorded_of_a_watched_script(sparsity: Metric, tmp_path: Path) -> None:
+def test_added_metrics_are_recorded_of_a_watched_script(sparsity: Metric, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -143,6 +143,11 @@ def test_added_metric_of_outputs_is_recorded_of_a_watched_script(sparsity: Metri
             optimizer.zero_grad()
             model(torch.randn(16, 4)).square().mean().backward()
             optimizer.step()
-    _, shares = open_run(watched.run).layers("output_sparsity")
+    recorded = open_run(watched.run)
+    _, shares = recorded.layers("output_sparsity")
     assert len(shares) > 0
     assert (shares == 0).all()
+    steps, zeros_of_gradients = recorded.layers("gradient_sparsity")
+    same_steps, same = recorded.layers("grad_zeros")
+    assert steps.tolist() == same_steps.tolist()
+    np.testing.assert_allclose(zeros_of_gradients, same, rtol=1e-6)

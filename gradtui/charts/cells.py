@@ -26,7 +26,7 @@ class Cells:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The height and the width."""
+        """Return the height and the width."""
         height, width = self.codes.shape
         return height, width
 

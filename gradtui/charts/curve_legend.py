@@ -46,7 +46,7 @@ class _LegendLine:
 
     @property
     def width(self) -> int:
-        """The number of columns, with a blank before and after."""
+        """Return the number of columns, with a blank before and after."""
         return len(self.sign) + len(self.text) + 2
 
 

@@ -49,7 +49,7 @@ class LayerAxis:
 
     @property
     def shown(self) -> int:
-        """The number of layers in the window."""
+        """Return the number of layers in the window."""
         return self.last - self.first + 1 if self.layers else 0
 
     @property
@@ -59,29 +59,29 @@ class LayerAxis:
 
     @property
     def bins(self) -> int:
-        """The number of bins side by side: cells of one layer each, or columns of several."""
+        """Return the number of bins side by side: cells of one layer each, or columns of several."""
         return min(self.shown, self.width)
 
     @property
     def used(self) -> int:
-        """The number of columns that hold layers, from the left."""
+        """Return the number of columns that hold layers, from the left."""
         return self.width if self.folded else min(self.width, self.shown * WIDEST_CELL)
 
     @cached_property
     def edges(self) -> NDArray[np.intp]:
-        """The columns of the bins, shape (bins + 1,): bin b covers the columns edges[b] … edges[b + 1] - 1."""
+        """Return the columns of the bins, shape (bins + 1,): bin b covers the columns edges[b] … edges[b + 1] - 1."""
         bins = self.bins
         return np.arange(bins + 1) * self.used // bins if bins else np.zeros(1, np.intp)
 
     @cached_property
     def folds(self) -> NDArray[np.intp]:
-        """The layers of the bins, shape (bins + 1,): bin b stands for the layers folds[b] … folds[b + 1] - 1."""
+        """Return the layers of the bins, shape (bins + 1,): bin b stands for the layers folds[b] … folds[b + 1] - 1."""
         bins = self.bins
         return self.first + (np.arange(bins + 1) * self.shown // bins if bins else np.zeros(1, np.intp))
 
     @cached_property
     def bin_of_column(self) -> NDArray[np.intp]:
-        """The bin that each column belongs to, shape (width,); -1 beyond the last."""
+        """Return the bin that each column belongs to, shape (width,); -1 beyond the last."""
         bins = np.full(self.width, -1, np.intp)
         bins[: self.used] = np.repeat(np.arange(self.bins), np.diff(self.edges))
         return bins

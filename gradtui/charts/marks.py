@@ -82,12 +82,12 @@ class CurveMarks:
 
     @cached_property
     def steps(self) -> Floats:
-        """The steps of the signs, (n,)."""
+        """Return the steps of the signs, (n,)."""
         return np.array([mark.step for mark in self.signs], np.float64)
 
     @cached_property
     def kinds(self) -> dict[str, Floats]:
-        """The steps of each kind that occurs, the most important first."""
+        """Return the steps of each kind that occurs, the most important first."""
         kinds = np.array([mark.kind for mark in self.signs])
         return {name: self.steps[kinds == name] for name in MARK_KINDS if name in kinds}
 

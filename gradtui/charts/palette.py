@@ -172,7 +172,7 @@ class Palette:
 
     @property
     def glyphs(self) -> Glyphs:
-        """The characters to draw with."""
+        """Return the characters to draw with."""
         return ASCII if self.ascii else UNICODE
 
     @cached_property
@@ -231,7 +231,7 @@ class Palette:
 
     @cached_property
     def styles(self) -> dict[int, Style]:
-        """The style of a cell by ink × SLOTS + fill, on the plain ground."""
+        """Return the style of a cell by ink × SLOTS + fill, on the plain ground."""
         return _Styles(self._make)
 
     def _make(self, ink: int, fill: int) -> Style:

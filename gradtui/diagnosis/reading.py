@@ -155,7 +155,7 @@ def _constant_loss(recorded: object) -> float:
 
 
 def _growth(recorded: object) -> float:
-    """How far the newest targets are from the first ones (`Evidence.target_growth`)."""
+    """Return how far the newest targets are from the first ones (`Evidence.target_growth`)."""
     parts = [recorded.get(name) for name in ("first", "newest")] if isinstance(recorded, Mapping) else []
     known = [
         (_number(part.get("mean")), _number(part.get("variance")))

@@ -44,7 +44,7 @@ class Activate(Struct, frozen=True):
 
     @property
     def parameters(self) -> int:
-        """The number of learned parameters."""
+        """Return the number of learned parameters."""
         return ACTIVATIONS[self.name].parameters
 
 
@@ -145,7 +145,7 @@ class Weights(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def parameters(self) -> int:
-        """The number of learned parameters."""
+        """Return the number of learned parameters."""
         if self.recurrence:
             own = self.recurrence.activation.parameters if self.recurrence.activation else 0
             return self.matrices * self.outputs * (self.inputs + self.outputs + 2) + own
@@ -170,22 +170,22 @@ class LayerPlan(Struct, frozen=True, dict=True):
 
     @cached_property
     def weights(self) -> Weights:
-        """The layer's linear map."""
+        """Return the layer's linear map."""
         return next(operation for operation in self.operations if isinstance(operation, Weights))
 
     @cached_property
     def before(self) -> tuple[Operation, ...]:
-        """The operations before the weights."""
+        """Return the operations before the weights."""
         return self.operations[: self.operations.index(self.weights)]
 
     @cached_property
     def after(self) -> tuple[Operation, ...]:
-        """The operations between the weights and the end of the layer."""
+        """Return the operations between the weights and the end of the layer."""
         return self.operations[self.operations.index(self.weights) + 1 :]
 
     @property
     def parameters(self) -> int:
-        """The number of learned parameters of the layer and all its operations."""
+        """Return the number of learned parameters of the layer and all its operations."""
         return sum(operation.parameters for operation in (*self.operations, *self.behind)) + self.scalar
 
 
@@ -219,12 +219,12 @@ class BlockPlan(Struct, frozen=True):
 
     @property
     def parameters(self) -> int:
-        """The number of learned parameters."""
+        """Return the number of learned parameters."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def layers(self) -> Iterator[LayerPlan]:
-        """The layers in the order in which their weights are drawn."""
+        """Return the layers in the order in which their weights are drawn."""
         for branch in self.branches:
             extra = (branch.gate, branch.projection)
             yield from filter(
@@ -244,7 +244,7 @@ class GroupPlan(Struct, frozen=True):
 
     @property
     def parameters(self) -> int:
-        """The number of learned parameters of all blocks."""
+        """Return the number of learned parameters of all blocks."""
         return self.first.parameters + (self.group.repeat - 1) * self.again.parameters
 
     @property
@@ -268,6 +268,12 @@ class LayerShape(Struct, frozen=True):
     block: int
     group: int
     output: Shape
+
+    @property
+    def places(self) -> int:
+        """Return at how many positions of an image, or steps of a sequence, the weights are applied to one example."""
+        # Channels are first in an image's shape and last in a sequence's.
+        return math.prod(self.output[1:] if len(self.output) == 3 else self.output[:-1])
 
 
 class NetShape(NamedTuple):

@@ -53,7 +53,7 @@ class Memory(NamedTuple):
 
     @property
     def total(self) -> int:
-        """The sum, which is the need at the end of a forward pass."""
+        """Return the sum, which is the need at the end of a forward pass."""
         return sum(self)
 
 
@@ -152,12 +152,12 @@ class _Value:
 
     @property
     def width(self) -> int:
-        """The features or channels."""
+        """Return the features or channels."""
         return self.shape[0] if len(self.shape) == 3 else self.shape[-1]
 
     @property
     def rows(self) -> int:
-        """The steps of a sequence, each of which is normalised or answered separately; 1 for other signals."""
+        """Return the steps of a sequence, each of which is normalised or answered separately; 1 for other signals."""
         return self.shape[0] if len(self.shape) == 2 else 1
 
 

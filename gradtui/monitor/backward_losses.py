@@ -192,7 +192,7 @@ class BackwardLosses:
             self._writer.keep(**{ROOT: told | ({"chance": chance} if math.isfinite(chance) else {})})
 
     def _numbers(self, taken: list[tuple[list[BackwardRoot], Tensor | None]]) -> list[float | Tensor] | None:
-        """The losses of a step's passes; None where its optimizers had their gradients from different ones."""
+        """Return the losses of a step's passes; None where its optimizers had their gradients from different ones."""
         if not taken or len(taken) < self._optimizer_count:
             return None
         roots, scale = taken[0]

@@ -154,7 +154,7 @@ def _examples(nodes: Sequence[Any]) -> int:
     found, scalars = 1, [nodes[-1]]
     for node in scalars:
         for following in _following(node):
-            shape = _shape(following)
+            shape = shape_of(following)
             if len(shape):
                 found = max(found, shape[0])
             elif following not in scalars and getattr(following, "variable", None) is None:
@@ -198,7 +198,7 @@ def kind_of(node: Any) -> str:
 
 def _rows(node: Any, kind: str) -> float:
     """Return how often an operation uses its weight, over all examples; NaN where that is not known."""
-    shape = _shape(node)
+    shape = shape_of(node)
     if kind == "Convolution" and len(shape) > 2:
         return math.prod(shape) / max(1, shape[1])
     if kind in _MULTIPLYING and shape:
@@ -206,7 +206,7 @@ def _rows(node: Any, kind: str) -> float:
     return math.nan
 
 
-def _shape(node: Any) -> tuple[int, ...]:
+def shape_of(node: Any) -> tuple[int, ...]:
     """Return the shape of what an operation returned."""
     metadata = getattr(node, "_input_metadata", None)
     return tuple(metadata[0].shape) if metadata else ()
@@ -247,8 +247,10 @@ def _paths(order: Sequence[Any], used: Mapping[Any, Mapping[int, None]]) -> tupl
 
 
 def _heads(order: Sequence[Any], used: Mapping[Any, Mapping[int, None]]) -> dict[int, Any]:
-    """The last layer before each term of the loss, with the node that uses it; none where the loss has one term, or
-    where several layers come last before a term."""
+    """Return the last layer before each term of the loss, with the node that uses it.
+
+    There are none where the loss has one term, or where several layers come last before a term.
+    """
     heads: dict[int, Any] = {}
     for term in _terms(order):
         waiting, seen = [term], {term}
@@ -267,11 +269,11 @@ def _heads(order: Sequence[Any], used: Mapping[Any, Mapping[int, None]]) -> dict
 
 
 def _terms(order: Sequence[Any]) -> list[Any]:
-    """The nodes from which the scalars that add up to the loss are computed."""
+    """Return the nodes from which the scalars that add up to the loss are computed."""
     scalars, terms = [order[-1]] if order else [], []
     for node in scalars:
         for following in _following(node):
-            if _shape(following):
+            if shape_of(following):
                 terms.append(following)
             elif following not in scalars and getattr(following, "variable", None) is None:
                 scalars.append(following)
@@ -289,7 +291,7 @@ def _run_of(flags: Sequence[bool]) -> int:
 def _longest_path(
     order: Sequence[Any], used: Mapping[Any, Mapping[int, None]], covered: set[int], end: Any = None
 ) -> tuple[int, ...]:
-    """The layers along the path with the most layers that are not covered, and then with the most layers.
+    """Return the layers along the path with the most layers that are not covered, and then with the most layers.
 
     `end` is the node at which it ends; by default any.
     """

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from gradtui.monitor.graph import shape_of
+
 ERRORS = frozenset(
     {
         "MseLossBackward0",
@@ -272,7 +274,7 @@ def _value(node: Any) -> Tensor | None:
                 return None
             value = value.select(dim, index)  # type: ignore[union-attr]
         else:
-            value = value.reshape(_shape(one))  # type: ignore[union-attr]
+            value = value.reshape(shape_of(one))  # type: ignore[union-attr]
     return value
 
 
@@ -365,13 +367,8 @@ def _only_following(node: Any) -> Any:
     return next((one for one, _ in node.next_functions if one is not None), None)
 
 
-def _shape(node: Any) -> tuple[int, ...]:
-    metadata = getattr(node, "_input_metadata", None)
-    return tuple(metadata[0].shape) if metadata else ()
-
-
 def _count(node: Any) -> int:
-    return math.prod(_shape(node))
+    return math.prod(shape_of(node))
 
 
 def _constant(node: Any, *, first_only: bool) -> float | None:

@@ -152,7 +152,7 @@ class OptimizerHook:
         return due and self.guard.open
 
     def _would_miss_steps(self) -> bool:
-        """Whether steps that something else takes would be missed: not where they are watched anew."""
+        """Return whether steps that something else takes would be missed: not where they are watched anew."""
         dropped = self._watched.get() is None
         return self.guard.open if not dropped else self._backward.newest
 

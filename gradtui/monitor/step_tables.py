@@ -42,7 +42,7 @@ class StepTables:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of `scalars`."""
+        """Return the columns of `scalars`."""
         names = [optimizer.name for optimizer in self._optimizers]
         return scalar_columns(list(zip(names, self._groups, strict=True)))
 

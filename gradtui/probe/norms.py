@@ -92,7 +92,7 @@ def host_norms(tensors: list[Tensor], wide: set[int] | None = None) -> np.ndarra
 
 
 def _doubtful(tensors: list[Tensor], norms: list[float], least_square: float) -> list[int]:
-    """The places of norms that are too large for float32, or whose mean square is below the least one."""
+    """Return the places of norms that are too large for float32, or whose mean square is below the least one."""
     return [
         at
         for at, norm in enumerate(norms)

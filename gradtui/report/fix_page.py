@@ -94,7 +94,7 @@ def result_lines(made: Round, best: int) -> list[str]:
 
 
 def _reached(summary: dict[str, Any], usual_loss: float) -> str:
-    """The end of a training: its steps, its loss (the mean of the last steps) and its accuracy."""
+    """Return the end of a training: its steps, its loss (the mean of the last steps) and its accuracy."""
     steps = summary["steps"]
     text = f"{summary['status']} after {several(steps, 'step')}"
     loss, accuracy = summary["loss"], summary["accuracy"]["train"]

@@ -81,7 +81,7 @@ class SharedRun:
 
     @cached_property
     def evaluations(self) -> list[Any]:
-        """The events of evaluations over whole data sets."""
+        """Return the events of evaluations over whole data sets."""
         return [event for event in self.run.events() if event["event"] == "evaluation"]
 
 

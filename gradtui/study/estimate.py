@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Collection
-from math import prod
 from pathlib import Path
 
 import msgspec
 
 from gradtui.experiment import Experiment, ExperimentError, from_dict, net_shape
 from gradtui.experiment.memory import FLOAT, examples, memory_of
+from gradtui.experiment.net_plan import RECURRENT
 from gradtui.runs.library import list_runs
 from gradtui.training.machine import cores
 
@@ -28,7 +28,6 @@ NUMBERS_A_SECOND = 6e7
 START_SECONDS = 3.0
 """The time in which a trainer imports torch."""
 
-RECURRENT = frozenset({"rnn", "lstm", "gru"})
 ENOUGH_STEPS = 50
 """The least steps of a run by which the speed of the machine is judged."""
 MOST_RUNS = 20
@@ -43,10 +42,8 @@ def training_seconds(experiment: Experiment) -> float:
     """
     calls = calculations = 0
     for layer in net_shape(experiment).layers:
-        # Positions of an image, or steps of a sequence.
-        places = prod(layer.output[1:] if len(layer.output) == 3 else layer.output[:-1])
-        calls += places if layer.kind in RECURRENT else 1
-        calculations += 6 * layer.parameters * places * examples(experiment)
+        calls += layer.places if layer.kind in RECURRENT else 1
+        calculations += 6 * layer.parameters * layer.places * examples(experiment)
     kept = memory_of(experiment).activations / FLOAT
     step = (
         STEP_SECONDS + CALL_SECONDS * calls + calculations / CALCULATIONS_A_SECOND + kept / NUMBERS_A_SECOND

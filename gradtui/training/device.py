@@ -5,13 +5,12 @@ Linux grants more memory than it has and later kills the process, which then can
 
 from __future__ import annotations
 
-from math import prod
-
 import torch
 
 from gradtui.experiment import Experiment, NetShape
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.memory import examples, memory_of
+from gradtui.experiment.net_plan import RECURRENT
 from gradtui.ordinary_files import in_bytes
 from gradtui.training.failures import TrainingFailed
 from gradtui.training.machine import free_bytes
@@ -58,10 +57,8 @@ def _gpu() -> str:
 def _gains(exp: Experiment, net: NetShape) -> bool:
     cpu = gpu = 0.0
     for layer in net.layers:
-        # Channels are first in an image's shape and last in a sequence's.
-        places = prod(layer.output[1:]) if len(layer.output) == 3 else prod(layer.output[:-1])
-        cpu += 6.0 * layer.parameters * places * exp.data.batch_size
-        gpu += GPU_LAYER_SECONDS * (places if layer.kind in ("rnn", "lstm", "gru") else 1)
+        cpu += 6.0 * layer.parameters * layer.places * exp.data.batch_size
+        gpu += GPU_LAYER_SECONDS * (layer.places if layer.kind in RECURRENT else 1)
     threads = exp.run.threads or torch.get_num_threads()
     return cpu / (CPU_FLOPS * threads) > GPU_GAIN * gpu
 

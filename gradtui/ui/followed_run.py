@@ -215,7 +215,7 @@ class FollowedRun:
         if not self.folder.is_dir():
             from gradtui.runs import trash
 
-            # The data that were read before are kept: this may be over in a moment.
+            # This may last only for a moment.
             self.missing = "deleted" if trash.can_restore(self.folder) else "gone"
             return False
         self.missing = ""
@@ -384,7 +384,6 @@ class FollowedRun:
         try:
             lines = open_run(self.folder).log_tail(200)
         except RunError as error:
-            # Its folder was removed, or cannot be read.
             return [str(error)]
         if not lines and self.script:
             lines = ["What a script prints is not recorded."]

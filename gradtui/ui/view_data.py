@@ -169,7 +169,7 @@ def _factors(
 
 
 def _curves(scalars: Sequence[Table], first: int, last: int) -> Mapping[str, Summary]:
-    """Each scalar between two steps, in as many buckets as a follower uses for the whole run."""
+    """Return each scalar between two steps, in as many buckets as a follower uses for the whole run."""
     curves: dict[str, Summary] = {}
     for table in scalars:
         summary = table.summary(table.row_of(first), table.row_of(last + 1), CURVE_BUCKETS)

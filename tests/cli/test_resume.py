@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +17,7 @@ from gradtui.runs.reader import Run
 from gradtui.training.checkpoints.files import list_checkpoints
 from gradtui.training.checkpoints.tensors import read_tensors
 from tests.support.command_line import gradtui, start, strictly
+from tests.support.waiting import until
 
 STEPS = 3000
 FILES = {
@@ -36,14 +34,6 @@ FILES = {
 RUN = (
     f'name = "mine"\nrun = {{ steps = {STEPS}, checkpoint_every = 100, eval_every = 500, device = "cpu" }}\n'
 )
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 60
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
-    return found
 
 
 def runs_of(home: Path) -> list[Path]:

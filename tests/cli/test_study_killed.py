@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import Popen
@@ -16,6 +15,7 @@ from gradtui.runs.process import is_alive
 from gradtui.runs.reader import Run, open_run
 from gradtui.study.study_folder import StudyIndex
 from tests.support.command_line import start, strictly
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.long
 
@@ -56,13 +56,6 @@ def runs(home: Path) -> list[Run]:
 def trainers(home: Path) -> set[int]:
     metas = [run.meta for run in runs(home)]
     return {meta.pid for meta in metas if meta is not None and is_alive(meta.pid, meta.pid_started)}
-
-
-def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def in_the_middle(home: Path) -> bool:

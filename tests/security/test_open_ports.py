@@ -8,7 +8,6 @@ import signal
 import stat
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -19,6 +18,7 @@ from gradtui.experiment import from_dict
 from gradtui.training.distributed import STORE_FOLDER_VARIABLE
 from gradtui.training.launch import create_run, start_trainer
 from tests.support.shared_training import DENSE
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.long,
@@ -26,13 +26,6 @@ pytestmark = [
 ]
 
 ENDLESS = {**DENSE, "run": {"steps": 10_000_000, "device": "cpu"}}
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def open_addresses(processes: list[psutil.Process]) -> set[str]:

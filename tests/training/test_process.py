@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,9 @@ from gradtui.runs import process
 from gradtui.runs.reader import Run, open_run
 from gradtui.training.launch import Standby, create_run, start_trainer
 from tests.support.trainings import small
+from tests.support.waiting import until
 
 ENDLESS = {"run.steps": 10_000_000}
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def is_training(folder: Path) -> bool:

@@ -215,7 +215,7 @@ def blocks_text(exp: Experiment, changes: Mapping[str, Any]) -> str:
 
 
 def _moved(group: Group) -> str:
-    """What pre-activation order moves before the weights; attention keeps its activation between its weights."""
+    """Return what pre-activation order moves before the weights; attention keeps its activation between its weights."""
     moved = [] if group.norm == "none" else ["the norm"]
     moved += [] if group.block == "attention" or group.activation == "identity" else ["the activation"]
     if not moved:

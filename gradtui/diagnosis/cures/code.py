@@ -128,7 +128,7 @@ class CodeWriter:
         )
 
     def _within(self, layer: str) -> str:
-        """The name of a layer within its model."""
+        """Return the name of a layer within its model."""
         return layer.removeprefix(f"{self.label}.") if self.label else layer
 
     def open_output(self) -> str:

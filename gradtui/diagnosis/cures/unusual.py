@@ -275,7 +275,7 @@ def penalty_matters(exp: Experiment) -> bool:
 
 
 def _speed(exp: Experiment) -> float:
-    """The learning rate times what momentum multiplies the steps by in the long run."""
+    """Return the learning rate times what momentum multiplies the steps by in the long run."""
     optimizer = exp.optimizer
     takes = OPTIMIZERS[optimizer.kind].takes_momentum
     return optimizer.lr / (1.0 - optimizer.momentum if takes else 1.0)

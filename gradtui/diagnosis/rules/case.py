@@ -133,7 +133,7 @@ class Case:
 
     @cached_property
     def _proves_nothing(self) -> bool:
-        """Whether a low loss is no sign of learning: it stands still, runs away, or is that of a constant answer."""
+        """Return whether a low loss shows no learning: it stands still, runs away, or is that of a constant answer."""
         loss = self.loss
         return self.stands_still or loss.falls_without_end is not None or loss.only_constant
 

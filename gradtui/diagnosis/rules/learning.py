@@ -105,7 +105,7 @@ def _plain(name: str) -> str:
 
 
 def _kept_by_clipping(case: Case) -> float:
-    """The usual share of the gradient's norm that clipping leaves; NaN where it was not recorded."""
+    """Return the usual share of the gradient's norm that clipping leaves; NaN where it was not recorded."""
     total, clipped = case.evidence.total_norm, case.evidence.clipped_norm
     if len(total) != len(clipped) or not len(total):
         return math.nan

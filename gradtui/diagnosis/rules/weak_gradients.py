@@ -25,6 +25,7 @@ from gradtui.diagnosis.thresholds import (
     VANISHING_DECADES,
     VANISHING_LAG_DECADES,
 )
+from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.optimizers import OPTIMIZERS
 from gradtui.words import setting
 
@@ -149,7 +150,7 @@ def _over_time(case: Case) -> Finding | None:
         words += f": each step back in time multiplies it by about {number(10**-slope)}"
     if np.isfinite(profile.now) and len(profile) > 1:
         words += f" (now {times(profile.now)})"
-    recurrent = [index for index, kind in enumerate(case.evidence.kinds) if kind in ("rnn", "lstm", "gru")]
+    recurrent = [index for index, kind in enumerate(case.evidence.kinds) if kind in RECURRENT]
     return Finding.of(
         "vanishing",
         int(profile.steps[profile.start_sample]),

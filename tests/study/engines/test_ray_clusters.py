@@ -20,6 +20,7 @@ from gradtui.study.spec import loads
 from gradtui.study.state import StudyState
 from gradtui.study.study import Study, open_study
 from tests.support.command_line import start, strictly
+from tests.support.waiting import until
 
 ray = pytest.importorskip("ray")
 
@@ -91,13 +92,6 @@ def resumed(run: Run) -> list[int]:
 def midway(run: Run) -> bool:
     """Return whether a run trains and has a checkpoint to resume from."""
     return run.status.live and len(list((run.folder / "checkpoints").glob("step-*"))) > 1
-
-
-def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def lose_a_node(cluster: Any) -> None:

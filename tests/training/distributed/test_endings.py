@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from gradtui.experiment import from_dict
 from gradtui.runs.control import send
 from gradtui.training.launch import Trainer, create_run, start_trainer, write_experiment
 from tests.support.shared_training import DENSE, trained
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.long,
@@ -23,13 +24,6 @@ pytestmark = [
 ]
 
 ENDLESS = {**DENSE, "run": {"steps": 10_000_000, "device": "cpu"}}
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture

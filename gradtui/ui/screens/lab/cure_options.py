@@ -153,7 +153,7 @@ class CureListScreen(ChooseScreen):
         super().__init__("Train a copy with a cure, side by side", self._choices({}), title_width=0)
 
     def _of_start(self) -> tuple[CureOffer, ...]:
-        """The advised cures that are tried: the first few that are listed."""
+        """Return the advised cures that are tried: the first few that are listed."""
         from gradtui.study.fixing import MOST_CANDIDATES
 
         listed = {option.cure.name for option in self._options if option.fork is None}

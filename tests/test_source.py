@@ -1,0 +1,51 @@
+"""Test rules for the source that no linter checks."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "gradtui"
+MOST_LINES = 400
+NO_VERBS = {
+    "A", "All", "An", "Both", "Each", "Every", "For", "From", "How", "If", "In", "Its", "No", "Of", "One", "Several",
+    "Some", "That", "The", "These", "This", "Those", "What", "Where", "Whether", "Which",
+}  # fmt: skip
+"""First words of a text that is not a sentence in the imperative."""
+
+
+def constants(tree: ast.Module) -> list[str]:
+    """Return the constants that a module assigns, each as often as it does."""
+    targets = [
+        target
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    ]
+    names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+    return [name for name in names if name.isupper()]
+
+
+def faults_of(module: Path) -> Iterator[str]:
+    """Yield what breaks a rule in a module."""
+    text = module.read_text()
+    tree = ast.parse(text)
+    if text.count("\n") > MOST_LINES:
+        yield f"has more than {MOST_LINES} lines"
+    yield from (
+        f"assigns {name} {times} times" for name, times in Counter(constants(tree)).items() if times > 1
+    )
+    for node in ast.walk(tree):
+        doc = ast.get_docstring(node) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else None
+        if doc and doc.split()[0] in NO_VERBS:
+            yield f"line {node.lineno}: the text {doc.splitlines()[0]!r} does not begin with a verb"
+
+
+def test_modules_are_short_assign_constants_once_and_say_what_functions_do() -> None:
+    modules = sorted(PACKAGE.rglob("*.py"))
+    assert modules
+    assert [
+        f"{module.relative_to(PACKAGE)} {fault}" for module in modules for fault in faults_of(module)
+    ] == []

@@ -101,14 +101,15 @@ def write_run(root: Path, name: str, log: Log, tables: Tables) -> Path:
             raise writer.error
         # A folder that cannot be opened afterwards is removed.
         read_meta(folder)
-    except RunError as error:
+    except BaseException as error:
+        # Ctrl-C, too, leaves no half of a run.
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-        raise ImportFailed(f"{log.path}: makes no run that can be read: {error}") from None
-    except OSError as error:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise ImportFailed(f"{error.filename or root}: {error.strerror}") from None
+        if isinstance(error, RunError):
+            raise ImportFailed(f"{log.path}: makes no run that can be read: {error}") from None
+        if isinstance(error, OSError):
+            raise ImportFailed(f"{error.filename or root}: {error.strerror}") from None
+        raise
     return folder
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from gradtui.importing.log import DAMAGED, ODD_ENTRY, ImportFailed, Log, files_under, norm_from_bins
 from gradtui.importing.names import gradient_of
-from gradtui.ordinary_files import open_to_read
+from gradtui.ordinary_files import in_bytes, open_to_read
 
 SUFFIX = ".wandb"
 
@@ -30,6 +30,8 @@ MAGIC = b":W&B"
 PREAMBLE = 7
 """The bytes before the first fragment: the magic word, a number and the version of the format."""
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+LARGEST_RECORD = 64_000_000
+"""The most bytes of a record, which is put together from fragments and read as a whole."""
 
 
 def offline_runs(path: Path) -> list[Path]:
@@ -79,11 +81,16 @@ def _records(path: Path) -> Iterator[bytes]:
             start = file.read(PREAMBLE)
             if start[: len(MAGIC)] != MAGIC:
                 raise ImportFailed(f"{path}: is no file of W&B's")
-            record = b""
+            record, size = [], 0
             for kind, fragment in _fragments(file, PREAMBLE):
-                record = fragment if kind in (FULL, FIRST) else record + fragment
+                if kind in (FULL, FIRST):
+                    record, size = [], 0
+                record.append(fragment)
+                size += len(fragment)
+                if size > LARGEST_RECORD:
+                    raise ImportFailed(f"{path}: holds a record of more than {in_bytes(LARGEST_RECORD)}")
                 if kind in (FULL, LAST):
-                    yield record
+                    yield b"".join(record)
     except OSError as error:
         raise ImportFailed(f"{path}: {error.strerror}") from None
 

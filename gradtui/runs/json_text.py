@@ -1,6 +1,7 @@
 """Decode JSON that somebody else may have written, and refuse deep nesting and integers of hundreds of digits.
 
-Python decodes both, but fails later when it formats, copies or calculates with the values.
+Python decodes both, but fails later when it formats, copies or calculates with the values. Texts from elsewhere may
+also hold what JSON cannot: `encode` replaces it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,24 @@ DEEPEST_LEVEL = 64
 """The most levels of nested lists and objects. The files that gradtui writes have about ten."""
 LARGEST_INT = 2**1000
 """The largest integer, of about 300 digits, because larger ones have no float."""
+
+
+def encode(value: Any) -> bytes:
+    """Return a value as a line of JSON; halves of a pair of UTF-16, which no UTF-8 can hold, become "?"."""
+    try:
+        return msgspec.json.encode(value) + b"\n"
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_with_whole_characters(msgspec.to_builtins(value))) + b"\n"
+
+
+def _with_whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_with_whole_characters(key): _with_whole_characters(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_whole_characters(member) for member in value]
+    return value
 
 
 T = TypeVar("T")

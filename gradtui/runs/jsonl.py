@@ -15,7 +15,7 @@ import msgspec
 from gradtui.ordinary_files import open_to_read
 from gradtui.runs.folder import size_of
 from gradtui.runs.json_text import check
-from gradtui.runs.safe_files import truncate
+from gradtui.runs.safe_files import append, truncate
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -36,11 +36,15 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
 
 
 def cut_torn_line(path: Path) -> None:
-    """Cut off an incomplete last line. Raises OSError."""
+    """Cut off an incomplete last line; one that is longer than MOST_BYTES is ended instead. Raises OSError."""
     with contextlib.suppress(FileNotFoundError), os.fdopen(open_to_read(path), "rb") as file:
         end = os.fstat(file.fileno()).st_size
+        least = end - MOST_BYTES
         # The search starts at the end, because the log may be long.
         while end > 0:
+            if end <= least:
+                append(path, b"\n")
+                return
             start = max(0, end - TAIL_BYTES)
             file.seek(start)
             found = file.read(end - start).rfind(b"\n")

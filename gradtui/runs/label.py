@@ -14,7 +14,7 @@ import msgspec
 
 from gradtui.ordinary_files import read_whole
 from gradtui.runs.errors import RunError
-from gradtui.runs.json_text import decode
+from gradtui.runs.json_text import decode, encode
 from gradtui.runs.safe_files import replacing
 
 LABEL_FILE = "label.json"
@@ -52,7 +52,7 @@ def write_label(folder: Path, label: Label) -> None:
     path = folder / LABEL_FILE
     try:
         with replacing(path) as file:
-            file.write(msgspec.json.encode(label) + b"\n")
+            file.write(encode(label))
     except OSError as error:
         raise RunError(f"{path}: {error.strerror}") from None
 

@@ -15,7 +15,7 @@ from gradtui.runs import process
 from gradtui.runs.errors import RunError
 from gradtui.runs.event_check import LARGEST_STEP, LATEST_TIME
 from gradtui.runs.folder import RUN_FILE, START_FILE, table_path
-from gradtui.runs.json_text import decode
+from gradtui.runs.json_text import decode, encode
 from gradtui.runs.safe_files import replacing
 
 FORMAT = 1
@@ -162,7 +162,7 @@ def change_of(meta: RunMeta | None) -> str | None:
 def write_meta(folder: Path, meta: RunMeta) -> None:
     """Replace run.json atomically, so that a reader sees the old or the new file. Raises OSError."""
     with replacing(folder / RUN_FILE) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n")
+        file.write(msgspec.json.format(encode(meta), indent=1) + b"\n")
 
 
 LONGEST_NAME = 10_000
@@ -250,7 +250,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
 def write_origin(folder: Path, start: RunOrigin) -> None:
     """Write start.json atomically. Raises OSError."""
     with replacing(folder / START_FILE) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(start), indent=1) + b"\n")
+        file.write(msgspec.json.format(encode(start), indent=1) + b"\n")
 
 
 def read_origin(folder: Path) -> RunOrigin:

@@ -88,10 +88,31 @@ def find_row(read: Callable[[int, int], Records], count: int, field: str, value:
     return low
 
 
+def written_rows(file: RecordFile) -> int:
+    """Return how many rows lie before the zeros at the end of a table, which a power cut may leave. Raises OSError.
+
+    No row has the time 0.
+    """
+    def is_written(row: int) -> bool:
+        return bool((read_records(file.path, file.dtype, row, row + 1)["time"] != 0).any())
+
+    low, high = 0, file.count
+    if high and is_written(high - 1):
+        return high
+    while low < high:
+        middle = (low + high) // 2
+        if is_written(middle):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 HIGHEST_LEVEL = 8
 """The number of levels: 16**8 rows are more than the 32 bits of a step can count."""
 
-_CHUNK = 4096 * LEVEL_FACTOR
+_CHUNK_BYTES = 16_000_000
+"""About the most bytes of rows that are read at once where levels are made of rows that are there."""
 
 
 class Levels:
@@ -110,7 +131,7 @@ class Levels:
         self._pending = [empty(columns)] * HIGHEST_LEVEL
         below = rows.count
         for file in self._files:
-            file.truncate(below // LEVEL_FACTOR)
+            file.truncate(min(below // LEVEL_FACTOR, written_rows(file)))
             below = file.count
         # The order is from the top down: a level adds its new buckets to the level above, which must be complete.
         for index in reversed(range(HIGHEST_LEVEL)):
@@ -119,8 +140,9 @@ class Levels:
     def _catch_up(self, index: int) -> None:
         below = self._rows if index == 0 else self._files[index - 1]
         start, stop = self._files[index].count * LEVEL_FACTOR, below.count
-        for first in range(start, stop, _CHUNK):
-            records = read_records(below.path, below.dtype, first, min(first + _CHUNK, stop))
+        chunk = max(1, min(4096, _CHUNK_BYTES // (below.size * LEVEL_FACTOR))) * LEVEL_FACTOR
+        for first in range(start, stop, chunk):
+            records = read_records(below.path, below.dtype, first, min(first + chunk, stop))
             self._extend(index, of_rows(records) if index == 0 else of_level(records))
 
     def extend(self, rows: Records) -> None:

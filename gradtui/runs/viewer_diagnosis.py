@@ -13,7 +13,7 @@ import msgspec
 
 from gradtui.judgement import HasSeverity, Judgement, judge
 from gradtui.ordinary_files import read_whole
-from gradtui.runs.json_text import decode
+from gradtui.runs.json_text import decode, encode
 from gradtui.runs.safe_files import replacing
 
 DIAGNOSIS_FILE = "diagnosis.json"
@@ -58,7 +58,7 @@ def write_viewer_diagnosis(
     known = tuple(KnownFinding(finding.code, finding.severity) for finding in findings)
     try:
         with replacing(folder / DIAGNOSIS_FILE) as file:
-            file.write(msgspec.json.encode(ViewerDiagnosis(step, known, enough, objection)) + b"\n")
+            file.write(encode(ViewerDiagnosis(step, known, enough, objection)))
     except OSError:
         return False
     return True

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gradtui.runs.folder import EVENTS_FILE, HEARTBEAT_FILE, record_dtype, table_path
 from gradtui.runs.jsonl import cut_torn_line, encode_line
-from gradtui.runs.records import Levels, RecordFile, find_row, read_records
+from gradtui.runs.records import Levels, RecordFile, find_row, read_records, written_rows
 from gradtui.runs.reserve import drop_reserve, write_last_event
 from gradtui.runs.safe_files import append, remove, touch
 from gradtui.runs.summary import Records
@@ -134,10 +134,7 @@ class RunWriter:
         self._process = os.getpid()
         self._columns = {table: len(columns) for table, columns in tables.items()}
         self._buffers = {table: RowBuffer(columns) for table, columns in self._columns.items()}
-        self._files = {
-            table: RecordFile(table_path(folder, table), record_dtype(columns))
-            for table, columns in self._columns.items()
-        }
+        self._files: dict[str, RecordFile] = {}
         self._levels: dict[str, Levels] = {}
         self._unlevelled = frozenset(unlevelled)
         self._events: list[bytes] = []
@@ -146,6 +143,8 @@ class RunWriter:
         self._closed = threading.Event()
         self._beat = 0.0
         try:
+            for table, count in self._columns.items():
+                self._files[table] = RecordFile(table_path(folder, table), record_dtype(count))
             self._take_up(resume_at)
         except OSError as error:
             self.error = error
@@ -166,8 +165,9 @@ class RunWriter:
         if table in self._buffers or self._is_closed():
             return
         count = len(columns)
-        file = RecordFile(table_path(self.folder, table), record_dtype(count))
+        path = table_path(self.folder, table)
         try:
+            file = RecordFile(path, record_dtype(count))
             if levelled:
                 self._levels[table] = Levels(self.folder, table, count, file)
             else:
@@ -333,10 +333,9 @@ class RunWriter:
 
     def _take_up(self, resume_at: int | None) -> None:
         for table, file in self._files.items():
-            keep = file.count
+            file.truncate(written_rows(file))
             if resume_at is not None:
-                keep = _rows_up_to(file, resume_at)
-            file.truncate(keep)
+                file.truncate(_rows_up_to(file, resume_at))
             if table not in self._unlevelled:
                 self._levels[table] = Levels(self.folder, table, self._columns[table], file)
         cut_torn_line(self.folder / EVENTS_FILE)
@@ -347,4 +346,6 @@ class RunWriter:
 
 def _rows_up_to(file: RecordFile, step: int) -> int:
     """Return how many of the first rows have at most that step. Raises OSError."""
-    return find_row(partial(read_records, file.path, file.dtype), file.count, "step", step + 1)
+    # Steps are whole and ascend, so there are no more rows than that.
+    most = min(file.count, step + 1)
+    return find_row(partial(read_records, file.path, file.dtype), most, "step", step + 1)

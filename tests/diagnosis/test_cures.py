@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from gradtui.diagnosis import CureOffer, cures, predict
 from gradtui.diagnosis.cures import rates
 from gradtui.diagnosis.cures.measured import Measured
-from gradtui.diagnosis.cures.unusual import weight_size
+from gradtui.diagnosis.cures.unusual import unusual, weight_size
 from gradtui.experiment import Experiment, resolve, set_fields
 from gradtui.experiment.presets import names
 from tests.diagnosis.failing.drawing import draw
@@ -278,3 +278,17 @@ def test_a_cure_that_rearranges_blocks_says_how() -> None:
             assert f"{cured.repeat} blocks of {cured.layers} layers" in offer.why
             assert "before the weights" in offer.why
             assert "square root of the number of blocks" in offer.why
+
+
+@pytest.mark.parametrize("gain", [0.0, 5e-324, 1e-9, 1e300])
+@pytest.mark.parametrize("block", ["dense", "conv", "rnn", "lstm", "attention"])
+@pytest.mark.parametrize("norm", ["none", "layer"])
+def test_weights_of_any_size_are_described(gain: float, block: str, norm: str) -> None:
+    changes = {"net.0.block": block, "net.0.norm": norm, "net.0.gain": gain, "net.0.repeat": 3}
+    if block not in ("dense", "conv"):
+        changes["data.sequence"] = "rows"
+    exp = set_fields(Experiment(), changes)
+    parts = [part for part in unusual(exp, raise_weights=True, lower_weights=True) if "gain" in part.name]
+    assert len(parts) == 1
+    assert "nan" not in parts[0].why
+    assert ("of size 0" in parts[0].why) == (gain == 0.0)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gradtui.experiment import dumps, load, set_fields
+from gradtui.runs.reader import open_run
+from gradtui.runs.status import read_status
 from tests.support.bounded_command import run_bounded, run_command
 from tests.support.damage import REPLACED, changed, cut, damage_at_random, flip
 from tests.support.fuzzing import faults_of_case, fuzz, warm
-from tests.support.trainings import small, trained
+from tests.support.trainings import small
 
 RUN = "20260101-000000-run"
 PLAIN = ("ExperimentError", "DataError", "CheckpointError", "TrainingFailed", "RunError")
@@ -23,10 +27,15 @@ PLAIN = ("ExperimentError", "DataError", "CheckpointError", "TrainingFailed", "R
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a run of six steps and three checkpoints."""
+    """A home with an ended run of six steps and three checkpoints, whose process is gone."""
     warm("gradtui.training.run", "gradtui.training.forks", "gradtui.diagnosis.monitor")
     home = tmp_path_factory.mktemp("template")
-    trained(home / "runs" / RUN, small(run__steps=6, run__checkpoint_every=2, optimizer__kind="adam"))
+    folder = home / "runs" / RUN
+    folder.mkdir(parents=True)
+    exp = small(run__steps=6, run__checkpoint_every=2, optimizer__kind="adam")
+    (folder / "experiment.toml").write_text(dumps(exp))
+    assert trained_faults(folder) == []
+    assert read_status(folder).state == "finished"
     return home
 
 
@@ -125,6 +134,26 @@ def _start_nothing() -> None:
         raise OSError(11, "no process is started here")
 
     subprocess.Popen = refuse  # type: ignore[misc,assignment]
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "scalars.f32", "grad_norm.f32"])
+@pytest.mark.parametrize("way", ["hole behind", "nulls behind"])
+def test_run_with_zeros_behind_a_file_is_resumed(name: str, way: str, template: Path, tmp_path: Path) -> None:
+    """A power cut leaves zeros at the end of a file; an attacker leaves gigabytes of them."""
+    home = tmp_path / "home"
+    shutil.copytree(template, home)
+    folder = home / "runs" / RUN
+    size = (folder / name).stat().st_size
+    os.truncate(folder / name, size + 5_000 if way == "nulls behind" else 4_000_000_000)
+    longer = set_fields(load(folder / "experiment.toml"), {"run.steps": 9})
+    (folder / "experiment.toml").write_text(dumps(longer))
+    assert trained_faults(folder) == []
+    status = read_status(folder)
+    assert (status.state, status.reason) == ("finished", "")
+    steps, values = open_run(folder).scalars("loss")
+    assert list(steps) == list(range(1, 10))
+    assert np.isfinite(values).all()
+    assert len(open_run(folder).layers("grad_norm")[0]) == 9
 
 
 @pytest.mark.parametrize("seed", range(4))

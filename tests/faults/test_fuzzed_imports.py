@@ -207,6 +207,47 @@ def test_fuzz_imports(name: str, tmp_path: Path) -> None:
     fuzz(ATTACKS[name], tmp_path)
 
 
+@pytest.mark.parametrize("half", ["\ud800", "\udfff"])
+def test_half_of_a_pair_of_utf_16_in_names_is_imported(half: str, tmp_path: Path) -> None:
+    _need("wandb")
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    records = []
+    for step in range(3):
+        record = Record()
+        record.history.step.num = step
+        bins = {"_type": "histogram", "values": [1, 2], "bins": [0.0, 0.1, 0.2]}
+        text = json.dumps({f"gradients/a{half}": bins, half: 1.0})
+        record.history.item.add(key="_step", value_json=str(step))
+        for key, value in json.loads(text).items():
+            record.history.item.add(key=key.encode(errors="replace").decode(), value_json=json.dumps(value))
+        # A nested object keeps what its own JSON says.
+        record.history.item.add(key="gradients", value_json=json.dumps({f"b{half}": bins}))
+        records.append(bytes(record.SerializeToString()))
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "run-x.wandb").write_bytes(leveldb(records, random.Random(9)))
+    assert _imported(tmp_path / "log", tmp_path) == []
+    assert list((tmp_path / "home" / "runs").glob("2*"))
+
+
+def test_record_of_gigabytes_is_refused(tmp_path: Path) -> None:
+    _need("wandb")
+    path = tmp_path / "log" / "run-x.wandb"
+    path.parent.mkdir()
+    block = (1 << 15) - 7
+
+    def fragment(length: int) -> bytes:
+        return struct.pack("<IHB", zlib.crc32(b"\3" + bytes(length)), length, 3) + bytes(length)
+
+    with path.open("wb") as file:
+        file.write(b":W&B\0\0\0" + fragment(block - 7))
+        for _ in range(3_000):
+            file.write(fragment(block))
+    outcome = run_command(["import", str(path)], tmp_path / "home")
+    assert (outcome.fault, outcome.code) == ("", 2)
+    assert outcome.stderr == f"gradtui: {path}: holds a record of more than 64 MB\n"
+
+
 def _need(name: str) -> None:
     """Import the program whose logs are made, once for all cases."""
     pytest.importorskip(

@@ -239,7 +239,8 @@ def test_a_pause_does_not_count_as_the_time_of_a_step(tmp_path: Path) -> None:
     assert rates[-1] == pytest.approx(10, rel=0.01)
     training.says("paused")
     training.says("resumed")
-    rates = [rate_after(20 + step, time.time() + 0.2 * step) for step in range(1, 4)]
+    later = time.time()
+    rates = [rate_after(20 + step, later + 0.2 * step) for step in range(1, 4)]
     # The first step after the pause tells no time yet.
     assert rates == pytest.approx([10, 5, 5], rel=0.02)
     training.writer.close()

@@ -110,7 +110,7 @@ def test_each_table_is_cut_by_its_own_steps(tmp_path: Path) -> None:
 def test_level_that_lacks_several_pieces_is_completed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gradtui.runs.records._CHUNK", 16 * 5)
+    monkeypatch.setattr("gradtui.runs.records._CHUNK_BYTES", 1)
     values = np.random.default_rng(1).lognormal(size=(5000, 2)).astype(np.float32)
     torn, whole = tmp_path / "torn", tmp_path / "whole"
     for folder in (torn, whole):

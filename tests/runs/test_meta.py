@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from gradtui.runs.errors import RunError
+from gradtui.runs.label import Label, read_label, write_label
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, read_meta, write_meta
 
 FULL = RunMeta(
@@ -37,6 +38,18 @@ def test_written_meta_is_read_back(tmp_path: Path) -> None:
     write_meta(tmp_path, FULL)
     assert read_meta(tmp_path) == FULL
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_half_of_a_pair_of_utf_16_is_written_as_a_question_mark(tmp_path: Path) -> None:
+    """It stands in names that JSON escapes, and in file names of other encodings."""
+    odd = "a\ud800b"
+    changes = {"id": odd, "name": odd, "note": odd, "layers": (LayerMeta(odd, odd, 1),), "data": {odd: [odd]}}
+    write_meta(tmp_path, msgspec.structs.replace(FULL, **changes))
+    read = read_meta(tmp_path)
+    assert (read.id, read.name, read.note, read.layers[0].name) == ("a?b",) * 4
+    assert read.data == {"a?b": ["a?b"]}
+    write_label(tmp_path, Label(odd, (odd,), odd, odd))
+    assert read_label(tmp_path) == Label("a?b", ("a?b",), "a?b", "a?b")
 
 
 def test_meta_of_this_process_has_its_pid_and_machine() -> None:

@@ -123,6 +123,11 @@ def weight_text(group: Group, ratio: float, *, first: bool) -> str:
         ratio: the size of its weights over the usual one.
         first: whether it is the first group of the net.
     """
+    if ratio == 0.0:
+        if group.block in RECURRENT:
+            return "input weights of size 0 feed nothing into the state"
+        where = "through the branch" if group.shortcut != "none" else "on"
+        return f"weights of size 0 pass neither the signal nor the gradient {where}"
     times = f"{max(ratio, 1.0 / ratio):.2g} times"
     large = ratio > 1.0
     if group.block in RECURRENT:

@@ -93,6 +93,7 @@ def written_rows(file: RecordFile) -> int:
 
     No row has the time 0.
     """
+
     def is_written(row: int) -> bool:
         return bool((read_records(file.path, file.dtype, row, row + 1)["time"] != 0).any())
 

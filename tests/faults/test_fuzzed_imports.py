@@ -207,7 +207,7 @@ def test_fuzz_imports(name: str, tmp_path: Path) -> None:
     fuzz(ATTACKS[name], tmp_path)
 
 
-@pytest.mark.parametrize("half", ["\ud800", "\udfff"])
+@pytest.mark.parametrize("half", ["\ud800", "\udfff"], ids=["first", "second"])  # noqa: PT014
 def test_half_of_a_pair_of_utf_16_in_names_is_imported(half: str, tmp_path: Path) -> None:
     _need("wandb")
     from wandb.proto.wandb_internal_pb2 import Record

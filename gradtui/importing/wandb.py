@@ -81,7 +81,7 @@ def _records(path: Path) -> Iterator[bytes]:
             start = file.read(PREAMBLE)
             if start[: len(MAGIC)] != MAGIC:
                 raise ImportFailed(f"{path}: is no file of W&B's")
-            record, size = [], 0
+            record, size = list[bytes](), 0
             for kind, fragment in _fragments(file, PREAMBLE):
                 if kind in (FULL, FIRST):
                     record, size = [], 0

@@ -18,6 +18,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 from gradtui.ordinary_files import NOT_ORDINARY
@@ -71,7 +72,7 @@ def open_file(path: Path, flags: int) -> int:
     With O_CREAT a file that is missing is made. Neither the file nor its folder may be a symbolic link.
     """
     flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    with _naming(path), opened_folder(path.parent) as folder:
+    with _Naming(path), opened_folder(path.parent) as folder:
         try:
             descriptor = os.open(path.name, flags & ~os.O_CREAT, dir_fd=folder)
         except FileNotFoundError:
@@ -101,22 +102,31 @@ def _file_mode(folder: int) -> int:
     return SHARED_FILE_MODE if os.fstat(folder).st_mode & stat.S_IRGRP else FILE_MODE
 
 
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Add the whole path of the file to errors, and a clear text to errors about symbolic links."""
-    try:
-        yield
-    except OSError as error:
-        # Opening a FIFO that has no reader fails with ENXIO.
-        if (
-            isinstance(error.filename, str)
-            and error.filename == str(path.parent)
-            and error.errno == errno.ELOOP
+class _Naming:
+    """Add the whole path of the file to errors, and a clear text to errors about symbolic links.
+
+    This is no generator: in Python 3.13 an error that a generator replaces forms a cycle with its frames, and these
+    keep the objects of a watched script until the garbage collector runs.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the path of the file."""
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, OSError) or (
+            error.filename == str(self._path.parent) and error.errno == errno.ELOOP
         ):
-            raise
+            return
+        # Opening a FIFO that has no reader fails with ENXIO.
         texts = {errno.ELOOP: NOT_THROUGH_LINKS, errno.ENXIO: NOT_ORDINARY}
         code = error.errno or 0
-        raise OSError(code, texts.get(code, error.strerror), str(path)) from None
+        raise OSError(code, texts.get(code, error.strerror), str(self._path)) from None
 
 
 def append(path: Path, content: bytes) -> None:
@@ -145,7 +155,7 @@ def truncate(path: Path, size: int) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file of a run folder, or a symbolic link in it, if it exists. Raises OSError."""
-    with contextlib.suppress(FileNotFoundError), opened_folder(path.parent) as folder, _naming(path):
+    with contextlib.suppress(FileNotFoundError), opened_folder(path.parent) as folder, _Naming(path):
         os.unlink(path.name, dir_fd=folder)
 
 
@@ -166,7 +176,7 @@ def replacing(
         # The name is random, so no other user can have made such a file before.
         draft = f".{path.name}.{secrets.token_hex(8)}"
         try:
-            with _naming(path):
+            with _Naming(path):
                 descriptor, named = _open_draft(draft, 0o666 if exported else FILE_MODE, folder)
             with os.fdopen(descriptor, "wb", buffering=buffering) as file:
                 if not exported:
@@ -176,9 +186,9 @@ def replacing(
                 # Without fsync, the file could be empty after a power cut.
                 os.fsync(file.fileno())
                 if not named:
-                    with _naming(path):
+                    with _Naming(path):
                         _name_draft(descriptor, draft, folder)
-            with _naming(path):
+            with _Naming(path):
                 os.replace(draft, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(OSError):

@@ -217,7 +217,9 @@ def test_activations_end_where_a_model_is_compiled_under_way(home: Path) -> None
         warnings.simplefilter("always")
         train(torch.compile(model, backend="eager"), 5)
     assert graphs() == {"graphs": 1, "recompilations": 0}
-    assert [str(one.message) for one in heard] == ["gradtui records no activations: torch.compile is at work"]
+    # PyTorch may warn of other things, such as slower guards in Python 3.13.0.
+    said = [str(one.message) for one in heard if issubclass(one.category, WatchWarning)]
+    assert said == ["gradtui records no activations: torch.compile is at work"]
     probe.close()
     assert probe.run is not None
     assert torch.compile is original

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,29 @@ def _wait_for_end(probe: Probe) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("the run goes on")
+
+
+def test_recording_keeps_no_object_of_the_script_until_the_garbage_collector_runs(tmp_path: Path) -> None:
+    """An error that is caught within, such as that of a file that is not there yet, holds no frame of the script."""
+
+    def train() -> weakref.ref[nn.Module]:
+        model, batch = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2)), nn.Module()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        probe = gradtui.watch(model, optimizer, budget=None, activations=True, runs=tmp_path)
+        for _ in range(5):
+            probe.log(loss=1.0)
+            _train(model, optimizer)
+        probe.close()
+        return weakref.ref(batch)
+
+    # The first optimizer of a process makes PyTorch import modules that keep frames.
+    torch.optim.SGD([torch.ones(1, requires_grad=True)], 0.1)
+    gc.collect()
+    gc.disable()
+    try:
+        assert train()() is None
+    finally:
+        gc.enable()
 
 
 CELL = """

@@ -46,10 +46,13 @@ class Lessons:
 
     @property
     def language(self) -> str:
-        """Return the language of the lessons, by the settings or the locale."""
-        from gradtui.lessons.library import wanted_language
+        """Return the language of the lessons, by the settings or the locale; English where its script has no ASCII."""
+        from gradtui.lessons.library import FALLBACK, lessons, wanted_language
+        from gradtui.ui.terminal.ascii import in_ascii
 
-        return wanted_language(settings_of(self._app).language, os.environ)
+        language = wanted_language(settings_of(self._app).language, os.environ)
+        ascii = bool(getattr(self._app, "ascii", False))
+        return FALLBACK if ascii and "??" in in_ascii(lessons(language)[0].lesson.title) else language
 
     def allows(self, what: str) -> bool:
         """Return whether a key of a lesson has an effect now."""

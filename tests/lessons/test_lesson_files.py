@@ -33,7 +33,8 @@ from gradtui.lessons.library import (
     words_of,
 )
 from gradtui.toml_text import parse as parse_toml
-from gradtui.ui.screens.lab.lesson_pane import _notice, _question, broken
+from gradtui.ui.screens.lab.lesson_pane import _notice, _question, broken, spelled
+from gradtui.ui.terminal.ascii import in_ascii
 
 ALL = [entry for language in languages() for entry in lessons(language)]
 
@@ -97,7 +98,7 @@ def test_all_lessons_are_translated_into_chinese() -> None:
 def test_every_page_of_a_lesson_has_room_beneath_the_charts_of_a_small_terminal(entry: LessonEntry) -> None:
     """Also with the verdict on a wrong answer, and with the hint in the place of the text."""
     say = words_of(entry.language)
-    for step in entry.lesson.step:
+    for step in (*entry.lesson.step, *map(spelled, entry.lesson.step)):
         wrong = (
             max((choice.text for choice in step.question.choices), key=columns_of, default="")
             if step.question
@@ -114,6 +115,15 @@ def test_every_page_of_a_lesson_has_room_beneath_the_charts_of_a_small_terminal(
             assert all(columns_of(line) <= COLUMNS for line in lines), lines
             assert "".join("".join(lines).split()) == "".join("".join(part.plain for part in parts).split())
             assert not [line for line in lines if line[0] in "，。、；：！？）" or line[-1] in "（"], lines
+
+
+def test_formulas_are_spelled_where_a_terminal_has_only_ascii() -> None:
+    step = lessons()[2].lesson.step[2]
+    assert "(1/4)²⁰ = 9e-13" in step.text
+    assert "(1/4)^20 = 9e-13" in in_ascii(spelled(step).text)
+    for entry in lessons():
+        for step in map(spelled, entry.lesson.step):
+            assert "?" not in in_ascii(f"{step.text} {step.notice}").replace("it?", "").replace("three?", "")
 
 
 def test_what_is_said_around_a_lesson_is_translated_where_it_is_said() -> None:

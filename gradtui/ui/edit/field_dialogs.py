@@ -281,7 +281,7 @@ class ValueScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
             verdict.update(Content(str(error)))
             experiment = None
         else:
-            verdict.update(Content("⏎ set   esc back"))
+            verdict.update(Content("enter set   esc back"))
         verdict.set_class(experiment is None, "-bad")
         for field in self.query(Input):
             field.set_class(experiment is None, "-bad")

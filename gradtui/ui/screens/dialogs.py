@@ -74,7 +74,7 @@ class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
         """Yield the field to search in, and the list."""
         with Vertical() as frame:
             frame.border_title = Content(self.frame_title)
-            frame.border_subtitle = "type to search · ↑↓ choose · ⏎ select · esc back"
+            frame.border_subtitle = "type to search · ↑↓ choose · enter select · esc back"
             yield SearchableList(self._found, classes="-compact" if self.title_width else "-compact -wrapped")
 
     def _found(self, text: str) -> Found:
@@ -256,13 +256,13 @@ class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
         with Vertical() as frame:
             frame.border_title = "Save the experiment"
             yield Input("-".join(self.experiment.name.split()).replace("/", "-") + ".toml")
-            yield Hint("⏎ save   esc back")
+            yield Hint("enter save   esc back")
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
         def found(there: bool) -> None:
             self.query_one(Hint).say(
-                "File exists. ⏎ overwrites it." if there else "⏎ save   esc back", bad=there
+                "File exists. enter overwrites it." if there else "enter save   esc back", bad=there
             )
 
         self._disk.look(lambda: bool(event.value) and os.path.exists(given_path(event.value)), found)

@@ -64,7 +64,7 @@ class PresetsScreen(ModalScreen[ChosenPreset | None], OneAnswer[ChosenPreset | N
         """Yield the field to search in, the list, and what the chosen preset shows."""
         with Vertical() as frame:
             frame.border_title = "Presets"
-            frame.border_subtitle = "type to search · ⏎ open · tab train both · esc back"
+            frame.border_subtitle = "type to search · enter open · tab train both · esc back"
             yield SearchableList(self._found, Static(id="preset-detail"))
 
     def _found(self, text: str) -> Found:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,6 +18,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+import gradtui
 from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.terminal.ascii import AsciiFilter, ascii_wanted, in_ascii
@@ -183,6 +186,30 @@ async def test_an_idle_lab_is_ascii_only() -> None:
         await lab_of(pilot)
         assert not alien(app)
         assert "enter" in screen_text(app).splitlines()[-1], "keys are named in the footer"
+
+
+def test_texts_name_the_enter_key() -> None:
+    """Only the key line shows its sign, for which ASCII has a name there; no letter or sign can stand for it."""
+    files = [file for file in Path(gradtui.__file__).parent.rglob("*") if file.suffix in (".py", ".toml")]
+    assert len(files) > 100
+    for file in files:
+        if file.name not in ("ascii.py", "terminal_caps.py", "run_note.py"):
+            text = file.read_text(encoding="utf-8").replace('key_display="⏎"', "")
+            assert not re.search("[⏎↵]", text), f"{file}: write enter"
+    assert in_ascii("first ⏎ second") == "first / second", "a line break in a note"
+
+
+async def test_a_lesson_in_ascii_is_in_a_language_that_ascii_can_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    app = GradtuiApp(lesson="product", terminal=ASCII)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: "1 of 5 . One factor a layer" in screen_text(app))
+        await pilot.press("greater_than_sign", "greater_than_sign", "E")
+        await until(pilot, lambda: "1-4 or ^v enter answer . esc back" in screen_text(app))
+        assert not alien(app)
 
 
 async def test_ascii_is_toggled_from_the_palette_and_kept(make_run: MakeRun) -> None:

@@ -60,5 +60,5 @@ def choose_code(screen: Screen[Any], run: FollowedRun | None) -> bool:
         if key is not None:
             copy_code(screen, cures[int(key)])
 
-    screen.app.push_screen(ChooseScreen("Cures as code: ⏎ copies", choices, title_width=0), take)
+    screen.app.push_screen(ChooseScreen("Cures as code: enter copies", choices, title_width=0), take)
     return True

@@ -52,7 +52,7 @@ class GradientPane(Vertical, can_focus=True):
         "the factors from the output to the layer.\n\n"
         "**What it computes** (`D`, for data such as spirals): the class that the net gives each point of the plane, "
         "with the training points over it. A faint tone is a net that is not sure.\n\n"
-        "Arrows move through layers and time, `⏎` opens the layer."
+        "Arrows move through layers and time, `enter` opens the layer."
     )
     BINDINGS = GRADIENT_KEYS
     ALLOW_MAXIMIZE = True

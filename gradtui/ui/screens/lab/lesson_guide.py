@@ -115,7 +115,7 @@ class LessonGuide:
                 raise ValueError(self._say(str(error))) from None
 
         value = "" if pointed is None else str(pointed + 1)
-        keys = self._say(f"{hint} · ⏎ answer · esc back")
+        keys = self._say(f"{hint} · enter answer · esc back")
         self.lab.app.push_screen(AskScreen(question.ask, value, keys, check), self._take)
 
     # -- steps

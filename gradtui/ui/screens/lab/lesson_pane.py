@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -61,10 +63,32 @@ class LessonPane(Vertical):
             hint: show the hint in the place of the text.
         """
         step, say = lesson.step[index], self._say
+        if getattr(self.app, "ascii", False):
+            step = spelled(step)
         self.border_title = Content(say(f"{lesson.title} · {index + 1} of {len(lesson.step)} · {step.title}"))
         self.border_subtitle = Content(say(_keys(step, answered, last=index == len(lesson.step) - 1)))
         self._content = _notice(step, verdict, say) if answered else _question(step, verdict, hint, say)
         self._write()
+
+
+_RAISED, _PLAIN = "⁰¹²³⁴⁵⁶⁷⁸⁹ˣˡ", "0123456789xl"
+
+
+def spelled(step: LessonStep) -> LessonStep:
+    """Return a step with its formulas written for ASCII, where each sign alone would make 1.510 of 1.5¹⁰."""
+
+    def said(text: str) -> str:
+        powers = str.maketrans(_RAISED, _PLAIN)
+        text = re.sub(f"[{_RAISED}]+", lambda found: "^" + found[0].translate(powers), text)
+        return text.replace("½", "(1/2)").replace("√", "root ")
+
+    asked = step.question
+    return replace(
+        step,
+        text=said(step.text),
+        notice=said(step.notice),
+        question=replace(asked, hint=said(asked.hint)) if asked is not None else None,
+    )
 
 
 def _keys(step: LessonStep, answered: bool, *, last: bool) -> str:
@@ -146,7 +170,7 @@ class AnswerScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
         """Yield the question and the list of answers."""
         with Vertical() as frame:
             frame.border_title = self._say("Answer")
-            frame.border_subtitle = self._say(f"1-{len(self.choices)} or ↑↓ ⏎ answer · esc back")
+            frame.border_subtitle = self._say(f"1-{len(self.choices)} or ↑↓ enter answer · esc back")
             yield Static(Content(self.question))
             yield ChoiceList(
                 *(

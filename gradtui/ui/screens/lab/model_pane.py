@@ -22,7 +22,7 @@ class ModelPane(ChoiceList):
 
     HELP = (
         "## Model\n\nThe groups of blocks, from input to output.\n\n"
-        "`⏎` change every field · `← →` fewer or more blocks · `a` add · `d` duplicate · `⌫` remove · `K J` move"
+        "`enter` change every field · `← →` fewer or more blocks · `a` add · `d` duplicate · `⌫` remove · `K J` move"
     )
     BINDINGS = [
         Binding("k", "cursor_up", show=False),

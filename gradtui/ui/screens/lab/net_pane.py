@@ -37,7 +37,7 @@ class NetPane(VerticalScroll, can_focus=True):
     HELP = (
         "## Picture of the net\n\nThe groups from input to output, and one block of the chosen group from within: "
         "what the signal goes through, and what goes around it.\n\n"
-        "`↑ ↓` choose a group · `⏎` change its fields · `PgUp PgDn` scroll"
+        "`↑ ↓` choose a group · `enter` change its fields · `PgUp PgDn` scroll"
     )
     BINDINGS = [
         Binding("up,k", "choose(-1)", "previous group", show=False),

@@ -98,7 +98,7 @@ def _group_detail(group: RunGroup) -> Content:
         first
         + Content("\n")
         + left_out
-        + Content.styled(f"{figures} · ⏎ opens · & renames or parts", "$secondary")
+        + Content.styled(f"{figures} · enter opens · & renames or parts", "$secondary")
     )
 
 
@@ -107,5 +107,7 @@ def _study_detail(study: StudyRow) -> Content:
     first = Content.assemble((printable(study.name), "bold"), (f"  a study: {study.states}", "$secondary"))
     found = f"{study.with_problems} of {len(study.members)} with a problem · " if study.with_problems else ""
     return (
-        first + Content("\n") + Content.styled(f"{found}⏎ shows its runs, and hides them again", "$secondary")
+        first
+        + Content("\n")
+        + Content.styled(f"{found}enter shows its runs, and hides them again", "$secondary")
     )

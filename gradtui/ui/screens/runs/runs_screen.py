@@ -41,7 +41,8 @@ HELP_TEXT = (
     "`&` makes a **group** of the marked runs, which the list and the charts show as one, with mean and standard "
     "deviation; without marks it offers those that differ only in their seed. Runs that diverged are named and left "
     "out of the means. A filter that fits one run of a group shows it alone.\n\n"
-    "The runs of a **study** are one row. `⏎` shows them beneath it, and hides them again; a filter shows them too.\n\n"
+    "The runs of a **study** are one row. `enter` shows them beneath it, and hides them again; a filter shows "
+    "them too.\n\n"
     'A **deleted** run is kept for a week, and `u` restores it. Names, tags and notes (`"`) are '
     "written beside the run; what its trainer writes stays as it is."
 )

@@ -157,7 +157,7 @@ class StudiesScreen(OneAnswer["Path | None"]):
                 self._disk.do(lambda: read(path), show)
 
         self.app.push_screen(
-            AskScreen("Study", "study.toml", "a TOML file   ⏎ open   esc back", _checked(resolve)), take
+            AskScreen("Study", "study.toml", "a TOML file   enter open   esc back", _checked(resolve)), take
         )
 
 

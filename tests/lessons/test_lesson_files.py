@@ -15,6 +15,7 @@ from gradtui.lessons.lesson import (
     MOST_LESSON_LINES,
     Lesson,
     LessonError,
+    LessonStep,
     check_experiments,
     columns_of,
     parse,
@@ -77,6 +78,31 @@ def _without_texts(lesson: Lesson) -> object:
     return raw["lesson"], raw["step"]
 
 
+_NUMBER = re.compile(r"(?<![A-Za-z\d.])[-−]?\d+(?:[.,]\d+)*(?:e[-−]?\d+)?")
+
+
+def _numbers(step: LessonStep) -> list[list[str]]:
+    """The figures of each text of a step, those of all choices together."""
+    asked = step.question
+    choices = " ".join(choice.text for choice in asked.choices) if asked else ""
+    texts = (
+        step.text,
+        step.do,
+        step.notice,
+        step.source,
+        asked.ask if asked else "",
+        asked.hint if asked else "",
+    )
+    return [sorted(_NUMBER.findall(text)) for text in (*texts, choices)]
+
+
+def test_no_lesson_counts_the_charts_between_two_metrics() -> None:
+    """A new metric stands between others: a step names the chart that it is about, and the lab shows it."""
+    for entry in ALL:
+        for step in entry.lesson.step:
+            assert not re.search(r"\bm (twice|once|again|three)|次 m", step.do), step.do
+
+
 @pytest.mark.parametrize("entry", TRANSLATED, ids=lambda entry: f"{entry.language}-{entry.lesson.lesson}")
 def test_a_translation_asks_the_same_of_the_same_experiments(entry: LessonEntry) -> None:
     (english,) = [one.lesson for one in lessons() if one.lesson.lesson == entry.lesson.lesson]
@@ -85,6 +111,7 @@ def test_a_translation_asks_the_same_of_the_same_experiments(entry: LessonEntry)
         # What is pressed, and what is read off the screen, is the same in all languages.
         keys = re.compile(r"[←→↑↓]|\bspace\b|\bpage up\b|\besc\b|\b[a-zA-Z0-9]\b")
         assert set(keys.findall(step.do.lower())) == set(keys.findall(original.do.lower())) - {"a"}, step.do
+        assert _numbers(step) == _numbers(original), "a figure that one language has and the other has not"
         if entry.language == "zh":
             assert re.search("[\u4e00-\u9fff]", step.text)
             assert not step.notice or re.search("[\u4e00-\u9fff]", step.notice)

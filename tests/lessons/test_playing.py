@@ -55,7 +55,7 @@ async def test_lesson_two_is_played_by_keyboard_alone(home: Path) -> None:
         await pilot.press("greater_than_sign")
         await until(pilot, lambda: "2 of 5" in screen_text(app))
         assert "✓ Right" in await answered(pilot, "down", "down", "enter")
-        await pilot.press("greater_than_sign", "m", "m")
+        await pilot.press("greater_than_sign")
         await until(pilot, lambda: "Update ÷ weight of each layer" in screen_text(app))
         await pilot.press("right")
         await until(pilot, lambda: "dense1 " in screen_text(app))

@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_stdout()
         return 0
     except OSError as error:
-        # The disk is full, or a folder was removed meanwhile. This is no bug, and the message says what happened.
+        # The disk is full, or a folder was removed meanwhile. This is not a bug, and the message says what happened.
         if os.environ.get("GRADTUI_DEBUG"):
             raise
         _discard_stdout()

@@ -27,7 +27,7 @@ JUMP_RATIO = 0.1
 
 
 OUTPUT = "output"
-"""The name of the layer that gives the answer, in gradtui's own nets; its gradient is no measure of the depth."""
+"""The name of the layer that gives the answer, in gradtui's own nets; its gradient is not a measure of the depth."""
 LEAST_WITH_OUTPUT = 2
 """The most layers of which the output is compared too, because only one hidden layer is left without it."""
 

@@ -59,7 +59,7 @@ class CurveLayer:
     breaks: Places
     """The columns in which a value is not finite."""
     over: float
-    """The steps that noisy curves are smoothed over; 0 is no smoothing."""
+    """The steps that noisy curves are smoothed over; 0 means no smoothing."""
 
 
 def draw_layer(

@@ -182,7 +182,7 @@ def next_level(level: str) -> Smoothing:
 
 
 def smoothing_steps(level: str, span: float) -> float:
-    """Return the steps that a level smooths over, 1, 2 or 5 × 10^k, on an axis of `span` steps; 0 is no smoothing."""
+    """Return the steps that a level smooths over, 1, 2 or 5 × 10^k, on an axis of `span` steps; 0 means none."""
     share = _SHARES.get(level, 0.0) * span
     # Rounded, so that the curve does not change with every step by which the axis of an endless run grows.
     return nice_step(share) if share > 0 and math.isfinite(share) else 0.0

@@ -81,7 +81,7 @@ def chosen_experiment(args: Namespace) -> Experiment:
 def chosen_root(args: Namespace) -> Path:
     """Return the folder of runs.
 
-    Raises BadInput where --runs names something that is no folder, or where its file server does not answer.
+    Raises BadInput where --runs names something that is not a folder, or where its file server does not answer.
     """
     from gradtui.runs.bounded_reads import NO_ANSWER, answers
     from gradtui.runs.folder import runs_root

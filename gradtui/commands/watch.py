@@ -142,12 +142,12 @@ def _chosen_options(args: Namespace) -> LaunchOptions:
     budget = 0.01 if args.budget is None else args.budget
     if not 0 < budget <= 1:
         raise BadInput(
-            f"--budget: {args.budget} is no share of the time; expected a number over 0, and 1 at most"
+            f"--budget: {args.budget} is not a share of the time; expected a number over 0, and 1 at most"
         )
     try:
         re.compile(args.layers)
     except re.error as error:
-        raise BadInput(f"--layers: {args.layers!r} is no regular expression: {error}") from None
+        raise BadInput(f"--layers: {args.layers!r} is not a regular expression: {error}") from None
     return LaunchOptions(
         name=args.name or "",
         note=args.note,
@@ -330,7 +330,7 @@ def watch_live(words: Sequence[str], environment: Mapping[str, str], folder: Pat
     from gradtui.ui.watch_app import WatchApp
 
     output = folder / "output"
-    # A script whose output is no terminal would keep its lines for minutes.
+    # A script whose output is not a terminal would keep its lines for minutes.
     environment = {"PYTHONUNBUFFERED": "1", **environment}
     with open(output, "wb") as file, Child(words, environment, output=file) as child:
         command = WatchedCommand(words, child, output, notes)

@@ -109,7 +109,7 @@ def cifar10(path: Path) -> Arrays:
     if not folder.is_dir():
         raise DataError(
             path,
-            "is no folder",
+            "is not a folder",
             f"the folder of {CIFAR10_TRAINING[0]} to {CIFAR10_TRAINING[-1]} and {CIFAR10_TEST}",
         )
     parts = [_read_cifar10(folder / name) for name in CIFAR10_TRAINING]

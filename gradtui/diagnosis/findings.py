@@ -65,7 +65,7 @@ REGISTRY = (
         "gradients are clipped where it changes nothing",
         "explodes",
         Explanation(
-            "Clipping changes the gradient that is there when it is called. Before backward() that is no gradient, or "
+            "Clipping changes the gradient that is there when it is called. Before backward() there is none, or only "
             "the one of the step before; the new one reaches the optimizer at its full length.",
             "The gradient norm after clipping is the same as before it, at every step.",
             "Call clip_grad_norm_ between backward() and the optimizer's step.",

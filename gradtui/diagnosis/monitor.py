@@ -225,7 +225,7 @@ class RunMonitor:
         self.current_findings = tuple(update.findings)
         self._awaited = () if update.findings or update.pending else self._found_if_it_ended()
         self.pending = (*update.pending, *self._awaited)
-        # An update after which the run must not end is no clean one, and neither are those before it.
+        # An update after which the run must not end is not a clean one, and neither are those before it.
         if self._awaited or not update.clean_updates:
             self._not_counted = update.clean_updates
         self._clean_updates = update.clean_updates - self._not_counted

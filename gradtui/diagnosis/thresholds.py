@@ -133,7 +133,7 @@ LONE_SPIKE_RATIO = 100.0
 """With even gradients and no dead units, only a spike this high is the cause of a failure: in plain nets of 57 layers,
 which fail because of their depth, single norms reach 65 times the median (seeds 0 to 8, rates 0.003 to 0.01)."""
 SPIKE_RISE = 5.0
-"""A spike must also be this many times the first norm: a norm that falls from its start is no explosion during
+"""A spike must also be this many times the first norm: a norm that falls from its start is not an explosion during
 training."""
 BLOWN_UP_RATIO = 1000.0
 """The largest gradient norm of a net whose gradient exploded and whose units died (SCIENCE.md, rule 3), and its loss in

@@ -168,7 +168,7 @@ def idx_header(path: Path) -> tuple[int, ...]:
     with open_data(path) as opened:
         start = opened.read(4)
         if len(start) < 4 or start[:3] != b"\0\0\x08":
-            refuse(path, "is no idx file of bytes", "one that starts with 00 00 08")
+            refuse(path, "is not an idx file of bytes", "one that starts with 00 00 08")
         sizes = opened.read(4 * start[3])
     if len(sizes) < 4 * start[3]:
         refuse(path, "ends in its header", "the whole file")
@@ -207,7 +207,7 @@ def npz_shape(path: Path) -> DataShape:
     ) as error:
         if isinstance(error, ExperimentError):
             raise
-        refuse(path, f"is no readable .npz archive ({error})", "arrays x and y as numpy.savez writes them")
+        refuse(path, f"is not a readable .npz archive ({error})", "arrays x and y as numpy.savez writes them")
     if len(x.shape) not in (2, 3, 4) or 0 in x.shape:
         refuse(
             path,

@@ -80,7 +80,7 @@ def _records(path: Path) -> Iterator[bytes]:
         with os.fdopen(open_to_read(path), "rb") as file:
             start = file.read(PREAMBLE)
             if start[: len(MAGIC)] != MAGIC:
-                raise ImportFailed(f"{path}: is no file of W&B's")
+                raise ImportFailed(f"{path}: is not a file of W&B's")
             record, size = list[bytes](), 0
             for kind, fragment in _fragments(file, PREAMBLE):
                 if kind in (FULL, FIRST):

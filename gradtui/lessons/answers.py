@@ -30,7 +30,7 @@ def check_answer(question: Question, answer: str, run: Run | None) -> AnswerChec
 
     Raises:
         NotYet: the run has not recorded what is asked for.
-        ValueError: the answer is no layer, number or choice, in one line.
+        ValueError: the answer is not a layer, number or choice, in one line.
     """
     if question.quantity is not None and (run is None or _steps(run) < question.after):
         raise NotYet(f"train first: the question is about a run of {question.after} steps at least")

@@ -52,7 +52,7 @@ _listeners: list[RootListener] = []
 _readers: list[GraphReader] = []
 _beginners: list[Callable[[], None]] = []
 _running: dict[int, BackwardRoot | None] = {}
-"""The root of the pass that each thread has begun; None if it is no scalar or was not asked for. The dict is not
+"""The root of the pass that each thread has begun; None if it is not a scalar or was not asked for. The dict is not
 thread-local, since on CUDA the hooks of parameters run in the engine's own threads."""
 _lock = threading.Lock()
 _wrapper: Any = None

@@ -29,7 +29,7 @@ class Guard:
 
     @property
     def open(self) -> bool:
-        """Return whether to record: nothing has failed, the run has not ended, and this is no forked child process."""
+        """Return whether to record: nothing has failed, the run has not ended, and this process was not forked."""
         return not self._closed and os.getpid() == self._process
 
     def close(self) -> None:

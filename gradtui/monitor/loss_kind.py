@@ -372,7 +372,7 @@ def _count(node: Any) -> int:
 
 
 def _constant(node: Any, *, first_only: bool) -> float | None:
-    """Return the other operand of a product, or the divisor; None if it has a gradient or is no number on the host."""
+    """Return the other operand of a product, or the divisor; None if it has a gradient or no value on the host."""
     following = [one for one, _ in node.next_functions]
     if sum(one is not None for one in following) != 1 or (first_only and following[0] is None):
         return None

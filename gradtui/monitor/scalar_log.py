@@ -60,7 +60,7 @@ class ScalarLog:
         """Record values. `step` is the number of the newest step that was taken.
 
         A name that is logged before the first step counts as logged before each step, any other as logged after it.
-        A value that is no number is left out, with one warning per name.
+        A value that is not a number is left out, with one warning per name.
         """
         refused: list[str] = []
         for name, value in values.items():
@@ -77,7 +77,7 @@ class ScalarLog:
             elif step > self._last_steps.get(name, 0):
                 self._add(name, step, moment, [number])
         if refused:
-            warn(f"probe.log leaves out what is no number: {', '.join(refused)}", level=5)
+            warn(f"probe.log leaves out what is not a number: {', '.join(refused)}", level=5)
         self.catch_up()
 
     def mark_progress(self, name: str, *, higher_is_better: bool) -> None:

@@ -283,7 +283,7 @@ class Probe:
 
         `loss` and `accuracy` are shown as such; other names become curves of their own. Call it always before
         `optimizer.step()` or always after it. Values that are logged several times before a step are averaged. A value
-        that is no number is left out, with one warning.
+        that is not a number is left out, with one warning.
 
         `log(metric=0.93, higher_is_better=True)` logs the number that shows the training's progress: a return, an
         accuracy, an error rate (`higher_is_better=False`). Beside the loss, it decides whether the net has learned.

@@ -78,7 +78,7 @@ class EventLog:
         """The number of rollbacks so far."""
 
     def poll(self) -> bool:
-        """Read the new events, and return whether there were any. A line that is no event is skipped."""
+        """Read the new events, and return whether there were any. A line that is not an event is skipped."""
         fresh, restarted = self._lines.poll()
         if restarted:
             self._clear()

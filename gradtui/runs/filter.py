@@ -126,7 +126,7 @@ def _test(word: str, goes_on: bool) -> Test:
 
 def _word_test(get: Callable[[RunInfo], Iterable[str]], key: str, sign: str, value: str) -> Test:
     if sign not in (":", "=", "!="):
-        raise FilterError(f"{key}{sign}{value}: {key} is no number; {key}:{value} asks whether it is that")
+        raise FilterError(f"{key}{sign}{value}: {key} is not a number; {key}:{value} asks whether it is that")
     wanted = value.lower().split(",")
     fits = partial(_is_one_of, get, wanted)
     return partial(_fails, fits) if sign == "!=" else fits
@@ -180,7 +180,7 @@ def _number(key: str, text: str) -> float:
     try:
         return float(found["number"].replace(",", "")) * _UNITS.get(found["unit"] or "", 1.0)  # type: ignore[index]
     except (TypeError, ValueError):
-        raise FilterError(f"{key}: {text!r} is no number") from None
+        raise FilterError(f"{key}: {text!r} is not a number") from None
 
 
 def _fails(test: Test, info: RunInfo) -> bool:

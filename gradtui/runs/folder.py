@@ -123,7 +123,7 @@ def _dtype(fields: list[Any]) -> np.dtype[np.void]:
 def table_path(folder: Path, table: str) -> Path:
     """Return the file of a table. Raises ValueError if the name could be a level's, or leads out of the folder."""
     if not _TABLE_NAME.match(table):
-        raise ValueError(f"{table!r} is no name of a table; expected small letters, digits and _")
+        raise ValueError(f"{table!r} is not a name of a table; expected small letters, digits and _")
     return folder / f"{table}.f32"
 
 

@@ -158,7 +158,7 @@ class TableFollower:
         apart; None before the second row.
 
         resumed: the time at which a pause ended. Until two rows were recorded after it, the rate before the pause
-        holds, since the pause itself is no time of a step.
+        holds, since the pause itself is not a time of a step.
         """
         after = [mark for mark in self._marks if mark[0] >= resumed]
         if len(after) < 2 and self._known_rate is not None:

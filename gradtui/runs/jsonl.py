@@ -28,7 +28,7 @@ def encode_line(entry: Mapping[str, Any]) -> bytes:
 
 
 def decode_line(line: bytes) -> dict[str, Any] | None:
-    """Return the object in a line, with "nan", "inf" and "-inf" as numbers; None if the line is no object."""
+    """Return the object in a line, with "nan", "inf" and "-inf" as numbers; None if the line is not an object."""
     try:
         return _taken(json.loads(line))
     except (ValueError, RecursionError):
@@ -81,7 +81,7 @@ def _taken_or_none(value: Any) -> dict[str, Any] | None:
 
 
 def _taken(value: Any) -> dict[str, Any] | None:
-    """Return an object as it was before `encode_line`; None if the value is no object. Raises ValueError as `check`."""
+    """Return an object as it was before `encode_line`; None if the value is none. Raises ValueError as `check`."""
     if not isinstance(value, dict):
         return None
     for name, member in value.items():

@@ -153,7 +153,7 @@ def config_of(meta: RunMeta | None) -> dict[str, Any]:
 
 
 def change_of(meta: RunMeta | None) -> str | None:
-    """Return what a trial of a script has changed, empty where it changed nothing; None where the run is no trial."""
+    """Return what a trial of a script has changed, empty where it changed nothing; None if the run is not a trial."""
     trial = meta.data.get("trial") if meta is not None else None
     change = trial.get("change") if isinstance(trial, dict) else None
     return change if isinstance(change, str) else None
@@ -179,9 +179,9 @@ def _check(meta: RunMeta) -> None:
         counts["parent.step"] = meta.parent.step
     for field, count in counts.items():
         if not 0 <= count <= LARGEST_STEP:
-            raise ValueError(f"{field}: {count} is no count")
+            raise ValueError(f"{field}: {count} is not a count")
     if not abs(meta.started) <= LATEST_TIME:
-        raise ValueError(f"started: {meta.started:g} is no time")
+        raise ValueError(f"started: {meta.started:g} is not a time")
     names = [meta.id, meta.name, meta.note, meta.host, meta.machine, meta.device]
     names += [text for layer in meta.layers for text in (layer.name, layer.kind)]
     names += [column for table in meta.tables.values() for column in table.columns]
@@ -207,7 +207,7 @@ def _check_plane(plane: PlaneMeta, tables: dict[str, TableMeta]) -> None:
     for name, side in (("plane", plane.side), ("unit_planes", plane.unit_side)):
         table = tables.get(name)
         if table is not None and table.width % side**2:
-            raise ValueError(f"tables.{name}.width: {table.width} is no multiple of {side} × {side}")
+            raise ValueError(f"tables.{name}.width: {table.width} is not a multiple of {side} × {side}")
 
 
 def read_meta(folder: Path) -> RunMeta:

@@ -35,7 +35,7 @@ class Run:
     """A Run reads a run's folder. Each call reads the present files, so the data of a live run grow."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the folder. Raises RunError if it is no run or its run.json is corrupt."""
+        """Open the folder. Raises RunError if it is not a run or its run.json is corrupt."""
         self.folder = given_path(folder).absolute()
         if not os.path.isdir(self.folder):
             raise RunError(f"{folder}: no such folder")

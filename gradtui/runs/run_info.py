@@ -62,7 +62,7 @@ class RunInfo:
     experiment: Mapping[str, Any] | None = field(default=None, repr=False)
     """The experiment that is trained, as plain data; None for a script's own net."""
     change: str | None = None
-    """What a trial of a script has changed, empty for nothing; None where the run is no trial."""
+    """What a trial of a script has changed, empty for nothing; None where the run is not a trial."""
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What a script was started with, by the paths of its fields; empty where it is not known."""
     note: str = ""

@@ -28,7 +28,7 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 def delete(runs: Sequence[Path]) -> None:
     """Move runs of one folder into its trash together; they are also restored together.
 
-    Raises RunError, in one line, if one is live, is no run, or cannot be moved; the runs before it are deleted then.
+    Raises RunError, in one line, if one is live, is not a run, or cannot be moved; the runs before it are deleted then.
     """
     for run in runs:
         if not is_run_folder(run) or run.is_symlink():

@@ -202,7 +202,7 @@ def theory_borders(
 ) -> tuple[TheoryBorder, ...]:
     """Return the borders on a map whose vertical axis is the field at `path`, from low to high.
 
-    Returns no borders if the field is no number that theory knows, or if theory applies to none of these nets.
+    Returns no borders if the field is not a number that theory knows, or if theory applies to none of these nets.
 
     Args:
         columns: for each column its position on the horizontal axis, and any experiment of it.

@@ -151,7 +151,7 @@ def _default_compare(spec: StudySpec) -> Compare:
 def dumps(spec: StudySpec) -> str:
     """Return the study as TOML with its whole base, so that a later change of a preset does not change it.
 
-    Raises ExperimentError if the base is a file that is no experiment.
+    Raises ExperimentError if the base is a file that is not an experiment.
     """
     import tomli_w
 

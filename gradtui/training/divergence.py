@@ -89,7 +89,7 @@ class DivergenceDetector:
         """Take a step's numbers.
 
         `moved` is the norm after clipping. A `skipped` step has not changed the weights, because its gradient
-        overflowed in fp16; this is no divergence.
+        overflowed in fp16; this is not a divergence.
         """
         if self._nonfinite:
             return

@@ -25,7 +25,7 @@ class Lessons:
     Args:
         app: the app.
         lab: returns the lab, or None before it is open.
-        first: the lesson to begin with; "" is the list, None is no lesson.
+        first: the lesson to begin with; "" is the list, None means no lesson.
     """
 
     def __init__(self, app: App[Any], lab: Callable[[], LabScreen | None], first: str | None) -> None:

@@ -50,7 +50,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 @pytest.fixture(scope="module")
 def diverged(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A net whose loss is no number after a few steps."""
+    """A net whose loss is not a number after a few steps."""
     home = tmp_path_factory.mktemp("diverged")
     return Trained(home, gradtui(home, "run", "explode-relu-gain", "--steps", "60", "--json"))
 

@@ -80,4 +80,4 @@ def test_label_above_9_is_refused(folder: Path) -> None:
 
 
 def test_missing_cifar_folder_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path / 'none'} is no folder" in refused(tmp_path / "none")
+    assert f"{tmp_path / 'none'} is not a folder" in refused(tmp_path / "none")

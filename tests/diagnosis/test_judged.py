@@ -98,7 +98,7 @@ def watched(runs: Path, steps: int, *, log: bool, lr: float = 0.0) -> Path:
     with gradtui.watch(model, optimizer, runs=runs, budget=None) as probe:
         for _ in range(steps):
             optimizer.zero_grad()
-            # The root of the backward pass is no scalar, so that no loss is seen unless it is logged.
+            # The root of the backward pass is not a scalar, so that no loss is seen unless it is logged.
             losses = nn.functional.cross_entropy(model(x), y, reduction="none")
             losses.backward(torch.ones(64) / 64)
             optimizer.step()

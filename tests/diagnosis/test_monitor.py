@@ -248,7 +248,7 @@ def test_the_outcome_is_that_of_the_newest_step(folder: Path) -> None:
 
 
 def test_the_time_of_a_step_leaves_out_pauses_and_evaluations(folder: Path) -> None:
-    """A pause of an hour, or an evaluation after every tenth step, is no price of a cure."""
+    """A pause of an hour, or an evaluation after every tenth step, is not a price of a cure."""
     write_run(folder, sigmoids(), steps=1, end=None)
     writer = RunWriter(folder, {"scalars": SCALARS})
     now = 1e9

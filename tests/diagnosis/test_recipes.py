@@ -86,6 +86,6 @@ def test_a_plain_net_of_57_layers_degrades_beside_one_of_5_and_a_residual_one_do
     shallow = trained("plain-5", tmp_path)
     deep = trained("plain-57", tmp_path)
     assert [finding.code for finding in diagnose(deep, shallow)] == ["degradation"]
-    # Alone it is only slow: a single spike of its gradient is no explosion.
+    # Alone it is only slow: a single spike of its gradient is not an explosion.
     assert diagnose(deep) == []
     assert diagnose(trained("residual-57", tmp_path), shallow) == []

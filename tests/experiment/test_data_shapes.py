@@ -98,7 +98,7 @@ def broken_idx(folder: Path, kind: str) -> tuple[Path, str]:
             return folder, f"{images} has no file of labels beside it"
         case "not idx":
             images.write_text("hello, this is a text")
-            return folder, f"{images} is no idx file of bytes"
+            return folder, f"{images} is not an idx file of bytes"
         case "torn header":
             images.write_bytes(images.read_bytes()[:9])
             return folder, f"{images} ends in its header"

@@ -30,7 +30,7 @@ class Subclass(Optimizer):
 
 
 class Delegate:
-    """A Delegate passes on whatever it does not have itself, and is no Optimizer."""
+    """A Delegate passes on whatever it does not have itself, and is not an Optimizer."""
 
     def __init__(self, optimizer: Any) -> None:
         self._optimizer = optimizer

@@ -97,9 +97,9 @@ def test_filter_keeps_the_runs_that_match(text: str, fitting: str) -> None:
     [
         ("depth>", "depth>: what depth is to be is missing"),
         ("name:", "is missing"),
-        ("depth>deep", "depth: 'deep' is no number"),
-        ("accuracy<5x", "accuracy: '5x' is no number"),
-        ("name>3", "name is no number"),
+        ("depth>deep", "depth: 'deep' is not a number"),
+        ("accuracy<5x", "accuracy: '5x' is not a number"),
+        ("name>3", "name is not a number"),
         ("colour:red", "colour: unknown field; the fields are name, id"),
         ("optimizer.color:red", "optimizer.color: an experiment has no such field"),
         ('name:"deep', 'a " that is not closed'),

@@ -68,7 +68,7 @@ def test_meta_of_this_process_has_its_pid_and_machine() -> None:
         (b'{"id": "a"}', "name"),
         (b'{"id": "a", "name": 3}', "name"),
         (b'{"id": "a", "name": "b", "format": 2}', "format 2"),
-        (b'{"id": "a", "name": "b", "tables": {"../x": {"columns": []}}}', "no name of a table"),
+        (b'{"id": "a", "name": "b", "tables": {"../x": {"columns": []}}}', "not a name of a table"),
     ],
 )
 def test_a_corrupt_file_is_named_in_one_line(tmp_path: Path, content: bytes, says: str) -> None:

@@ -79,7 +79,7 @@ def test_a_wrong_table_or_row_is_the_callers_error(tmp_path: Path) -> None:
         writer.append("losses", 1, [1, 2])
     with pytest.raises(ValueError, match="scalars: 1 values for 2 columns"):
         writer.append("scalars", 1, [1])
-    with pytest.raises(ValueError, match="no name of a table"):
+    with pytest.raises(ValueError, match="not a name of a table"):
         RunWriter(tmp_path, {"../x": ["a"]})
     writer.close()
     assert not (tmp_path / "scalars.f32").exists()

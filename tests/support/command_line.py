@@ -77,6 +77,6 @@ def strictly(text: str) -> Any:
     """Return the JSON value of `text`; refuse NaN and Infinity, which JSON does not have."""
 
     def refuse(word: str) -> float:
-        raise AssertionError(f"{word} is no JSON")
+        raise AssertionError(f"{word} is not JSON")
 
     return json.loads(text, parse_constant=refuse)

@@ -117,5 +117,5 @@ def test_dead_net_has_not_recovered() -> None:
 def test_number_of_reported_blow_ups_is_limited() -> None:
     swing = [(100.0, 1.0), *[(2.0, 1.0)] * (CALM_STEPS + 30)]
     assert len(told([*QUIET, *swing * 6])) == REPORTED_BLOW_UPS
-    # What is no number is always told.
+    # What is not a number is always told.
     assert len(told([*QUIET, *swing * 6, (math.nan, 1.0)])) == REPORTED_BLOW_UPS + 1

@@ -136,7 +136,7 @@ def play(recorded: Path, root: Path, clock: Clock) -> tuple[FollowedRun, RunMoni
             clean_at.clear()
         if run.diagnosis.newest_judgement.state == "clean" and run.live:
             assert len(clean_at) >= 2, f"clean at step {step} after checks at {clean_at}"
-            # What a rule waits for is no all-clear, as where a recurrent net may still learn.
+            # What a rule waits for is not an all-clear, as where a recurrent net may still learn.
             assert monitor.evidence is not None
             ended = diagnose(replace(monitor.evidence, finished=True))
             assert not [found.code for found in ended if found.severity == "critical"], (

@@ -128,7 +128,7 @@ def test_an_older_run_has_none_and_a_part_of_one_is_read_as_far_as_it_goes(make_
         ("low", [2.0, 0.0], "plane: no coordinates lie between 2 and 1"),
         ("high", ["inf", 2.0], "plane.high"),
         ("side", 0, "plane.side"),
-        ("side", 13, "tables.plane.width: 144 is no multiple of 13 × 13"),
+        ("side", 13, "tables.plane.width: 144 is not a multiple of 13 × 13"),
         ("x", [0.0], "plane: its points need one x, one y and one answer each"),
         ("classes", 1e9, "plane.classes"),
     ],

@@ -313,7 +313,7 @@ async def test_keys_are_others_and_the_footer_says_so(make_run: MakeRun) -> None
         keys = {active.binding.id: key for key, active in lab.active_bindings.items()}
         assert keys["lab.pause"] == "space"
         assert keys["lab.options"] == "p"
-        assert not toasts(app), "to swap two keys is no clash"
+        assert not toasts(app), "to swap two keys is not a clash"
 
 
 async def test_what_is_left_without_a_key_is_said() -> None:

@@ -144,7 +144,7 @@ def test_the_median_of_rows_is_that_of_numpy(rows: np.ndarray) -> None:
     np.testing.assert_allclose(median, expected, rtol=2e-7)
     assert median.dtype == np.float32
     absent = absent_in(rows).all(axis=0)
-    assert absent_in(median)[absent].all(), "what is absent in all rows stays absent, and is no NaN"
+    assert absent_in(median)[absent].all(), "what is absent in all rows stays absent, and is not a NaN"
 
 
 def test_a_view_is_read_without_masked_arrays() -> None:

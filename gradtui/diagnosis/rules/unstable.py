@@ -162,7 +162,7 @@ def _risen_term(case: Case, peak: int, level: float) -> str:
 
 
 def _grown_targets(case: Case, level: float) -> str:
-    """Return why the error of numbers rose, if its targets have grown; empty where that is no reason.
+    """Return why the error of numbers rose, if its targets have grown; empty where that is not a reason.
 
     The targets of a Q-function are its own later values, which grow with the returns while it learns. A squared error
     grows with the square of its targets at most. Values that run away grow by the same factor again and again, so

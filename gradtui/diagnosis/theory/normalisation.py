@@ -27,7 +27,7 @@ FEWEST_NORMED_NUMBERS = 4
 
 
 class Normalisation(NamedTuple):
-    """A Normalisation is a norm over `numbers` numbers with the activation after it; "none" is no norm."""
+    """A Normalisation is a norm over `numbers` numbers with the activation after it; "none" means no norm."""
 
     norm: str
     numbers: int

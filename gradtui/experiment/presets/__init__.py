@@ -115,7 +115,7 @@ def load_preset(name: str) -> Experiment:
 def resolve(name_or_path: str | Path) -> Experiment:
     """Return a preset by its name, an experiment from a TOML file, or one from its short string.
 
-    Raises ExperimentError where the argument is none of these, or the file or string is no valid experiment.
+    Raises ExperimentError where the argument is none of these, or the file or string is not a valid experiment.
     """
     text = str(name_or_path)
     if text in ORDER:

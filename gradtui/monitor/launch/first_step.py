@@ -228,7 +228,7 @@ def _module_of(parameters: Sequence[Tensor]) -> nn.Module:
     names = names_of(parameters, [f"parameter {number}" for number in range(1, len(parameters) + 1)])
     for name, parameter in zip(names, parameters, strict=True):
         part = nn.Module()
-        # Any tensor can be optimized; a tensor that is no nn.Parameter is only accepted this way.
+        # Any tensor can be optimized; a tensor that is not an nn.Parameter is only accepted this way.
         part._parameters["value"] = parameter  # type: ignore[assignment]
         module.add_module(name, part)
     return module

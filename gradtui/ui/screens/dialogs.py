@@ -154,7 +154,7 @@ class Hint(Static):
     """
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """Show a text, in the colour of errors if it is `bad`; it is no markup."""
+        """Show a text, in the colour of errors if it is `bad`; it is not a markup."""
         self.update(Content(text))
         self.set_class(bad, "-bad")
 
@@ -210,7 +210,7 @@ class AskScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
-        # An incomplete path is no error. But after a text was refused, the error stays until the text is right.
+        # An incomplete path is not an error. But after a text was refused, the error stays until the text is right.
         if self._refused:
             self._disk.look(lambda: self._problem(event.value), self._say)
         else:

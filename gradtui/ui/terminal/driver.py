@@ -31,7 +31,7 @@ WRITABLE_SECONDS = 0.2
 
 
 class TerminalDriver(LinuxDriver):
-    """A TerminalDriver draws on stderr, or on stdout where stderr is no terminal, and notices the end of both."""
+    """A TerminalDriver draws on stderr, or on stdout where stderr is not a terminal, and notices the end of both."""
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)

@@ -113,7 +113,7 @@ def jumps_of(steps: ArrayLike, rates: ArrayLike) -> list[tuple[int, int, int, fl
     """Return where a rate that is constant before and after changes: (step before, there, after, old rate, new rate).
 
     The change may fall into a point that stands for several steps, whose mean lies between. A warm-up or a cosine
-    changes everywhere, and is no jump.
+    changes everywhere, and is not a jump.
     """
     at, values = np.asarray(steps), np.asarray(rates, np.float64)
     changes = (np.flatnonzero(np.abs(np.diff(values)) > 1e-6 * np.abs(values[:-1])) + 1).tolist()

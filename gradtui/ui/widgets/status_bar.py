@@ -251,7 +251,7 @@ def _words(state: str, phase: str, reason: str, *, script: bool = False) -> str:
 
 
 def cure_of(followed: FollowedRun) -> str:
-    """Return the cure of a fork, and from which step on it has it; "" where the run is no fork."""
+    """Return the cure of a fork, and from which step on it has it; "" where the run is not a fork."""
     from gradtui.experiment.cures import cure
 
     parent = followed.parent

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def unconfirmed(chosen: Iterable[Case], trainings: Trainings, seeds: Sequence[int] = SEEDS) -> list[str]:
-    """Return a line for each run whose figures are not what its label says, and each control that is no better."""
+    """Return a line for each run whose figures are not what its label says, and each control that is not a better."""
     wrong = []
     for case in chosen:
         figures = [figures_of(trainings(case.experiment, seed)) for seed in seeds]

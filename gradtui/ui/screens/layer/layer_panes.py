@@ -67,7 +67,7 @@ class LayerCurves(Vertical, can_focus=True):
         self.border_title = " · ".join(filter(None, words))
 
     def paint(self, view: LayerView, at: int | None, x_end: float | None, axis: XAxis = STEPS) -> None:
-        """Draw the curves of a layer over an axis, with the cursor at a step; None is no cursor."""
+        """Draw the curves of a layer over an axis, with the cursor at a step; None means no cursor."""
         series = []
         for metric in metrics.registered():
             chart, name = metric.curve or (None, "")
@@ -100,7 +100,7 @@ class LayerHistogram(Vertical, can_focus=True):
         self.border_title = "Gradient of each weight, by size"
 
     def paint(self, view: LayerView, at: int | None) -> None:
-        """Draw the histogram of a layer, with the cursor at a step; None is no cursor."""
+        """Draw the histogram of a layer, with the cursor at a step; None means no cursor."""
         found = view.histogram
         chart = self.query_one(HistogramChart)
         last = max(view.step, int(found.steps[-1]) if len(found.steps) else 0)

@@ -140,7 +140,7 @@ async def test_sorted_by_any_column_by_keys_and_by_its_head(three: list[Path]) -
         assert names(screen) == ["gamma", "beta", "alpha"]
         await pilot.press("greater_than_sign")
         assert screen.listing.by == "gradient"
-        # From the most vanishing on; what is no number has no place among them.
+        # From the most vanishing on; what is not a number has no place among them.
         assert names(screen) == ["alpha", "beta", "gamma"]
         await pilot.press("less_than_sign", "less_than_sign")
         assert screen.listing.by == "state"
@@ -183,7 +183,7 @@ async def test_tags_of_several_come_and_go_together_and_others_stay(three: list[
         assert asked.value == "common "
         asked.value = "bad*tag"
         await pilot.pause()
-        assert "a tag has none of" not in screen_text(app), "half a word is no error"
+        assert "a tag has none of" not in screen_text(app), "half a word is not an error"
         await pilot.press("enter")
         await pilot.pause()
         assert "a tag has none of" in screen_text(app)

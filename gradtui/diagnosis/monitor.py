@@ -172,7 +172,7 @@ class RunMonitor:
     def follow_metric(self, metric: str) -> None:
         """Put another per-layer metric into the snapshots from now on."""
         if metric != self._followed().metric:
-            self._followed().watch(metric)
+            self._followed().follow_metric(metric)
 
     def poll(self) -> bool:
         """Read what is new in the folder, and return whether anything was."""

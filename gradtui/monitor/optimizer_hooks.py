@@ -194,7 +194,7 @@ class OptimizerHook:
                     self._begin_step()
                     now = self._gradients.read()
                     self._step = self._measured(now, now)
-                    self._recorder.look_closely()
+                    self._recorder.record_next_steps()
             return
         with self._recorder.stopwatch.on("recording"):
             self._begin_step()

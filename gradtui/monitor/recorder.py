@@ -150,7 +150,7 @@ class ScriptRecorder:
         """Return the mean time of a step so far, without the time of recording; 0 where it is not known."""
         return self._recording_budget.training / self.step if self.step else 0.0
 
-    def look_closely(self) -> None:
+    def record_next_steps(self) -> None:
         """Record the next steps even beyond the budget, since the gradient of this one has broken or grown."""
         self._close_looks += 1
         self._close_steps_left = CLOSE_STEPS

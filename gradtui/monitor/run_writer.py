@@ -60,7 +60,7 @@ class ScriptRunWriter:
         self._offset = 0
         self._unexplained = False
         if resumed is not None:
-            self._go_on(resumed, data, note, steps)
+            self._resume(resumed, data, note, steps)
             return
         trial, parent = this_trial(), None
         if trial is not None:
@@ -87,7 +87,7 @@ class ScriptRunWriter:
             self._writer.event("trial", 0, change=trial.change)
             trial.note_run(folder)
 
-    def _go_on(self, resumed: ResumedRun, data: Mapping[str, Any], note: str, steps: int | None) -> None:
+    def _resume(self, resumed: ResumedRun, data: Mapping[str, Any], note: str, steps: int | None) -> None:
         """Continue a run of an earlier process; at which step is known at this process's first one."""
         self.folder = self._path = folder = resumed.folder
         before = resumed.meta

@@ -285,29 +285,29 @@ class Follower:
         self._logged: dict[str, TableFollower] = {}
         """The scalars that a script logs, by name; each has its own table."""
         self._status: RunStatus | None = None
-        self._told = False
+        self._returned = False
         self._rollbacks = 0
 
-    def watch(self, metric: str) -> None:
+    def follow_metric(self, metric: str) -> None:
         """Follow another metric from now on. One that the run does not record has no rows."""
         self.metric = metric
         self._layers = TableFollower(self.run.table_or_empty(metric), TIMELINE_ROWS)
-        self._told = False
+        self._returned = False
 
     def poll(self) -> Snapshot | None:
         """Return the state now; None if nothing has changed since the last poll."""
-        changed = self._look() or not self._told
-        status = self._judge()
-        if status.state in ENDS and self._look():
+        changed = self._read_new() or not self._returned
+        status = self._read_status()
+        if status.state in ENDS and self._read_new():
             # The end was noticed only because the process is gone, after the tables had been read.
-            changed, status = True, self._judge()
+            changed, status = True, self._read_status()
         if not changed and status == self._status:
             return None
         self._status = status
-        self._told = True
+        self._returned = True
         return self._snapshot(self._meta, status)
 
-    def _look(self) -> bool:
+    def _read_new(self) -> bool:
         """Read the new data, and return whether there were any.
 
         This goes in the reverse of the order in which a trainer writes: events, then run.json, then rows. So a snapshot
@@ -328,7 +328,7 @@ class Follower:
             changed |= source.poll()
         return changed
 
-    def _judge(self) -> RunStatus:
+    def _read_status(self) -> RunStatus:
         step = max(source.step for source in (self._scalars, self._layers, *self._logged.values()))
         return current_status(self.run.folder, self._meta, self._log, step)
 

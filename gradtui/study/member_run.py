@@ -63,7 +63,7 @@ class MemberRun:
         self._root = root
         self._existing = existing
         self._parent = parent
-        self._taken_up = False
+        self._existed_before = False
         self._findings: tuple[Finding, ...] = ()
         self._outcome: Outcome | None = None
         self._result: RunResult | None = None
@@ -83,7 +83,7 @@ class MemberRun:
         if found is None:
             return
         self.folder, state = found
-        self._taken_up = True
+        self._existed_before = True
         if state not in RESUMABLE_STATES:
             self._follow(self.folder)
 
@@ -240,7 +240,7 @@ class MemberRun:
         fields = {
             "reason": self._problem or self._retried,
             "folder": self.folder,
-            "taken_up": self._taken_up,
+            "existed_before": self._existed_before,
             "steps": planned,
         }
         if self._abandoned:

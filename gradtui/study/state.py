@@ -40,7 +40,7 @@ class StudyRow:
     """The phase of the trainer."""
     folder: Path | None = None
     """The run's folder; None before the run was created."""
-    taken_up: bool = False
+    existed_before: bool = False
     """Whether the run existed before this study was opened."""
     step: int = 0
     steps: int = 0
@@ -182,7 +182,7 @@ class StudyState:
 
         Only runs that this process has trained count.
         """
-        own = [row for row in self.rows if not (row.taken_up and row.ended)]
+        own = [row for row in self.rows if not (row.existed_before and row.ended)]
         done = sum(row.share for row in own) / len(own) if own else 1.0
         return self.seconds * (1 - done) / done if done >= 0.05 else None
 

@@ -267,10 +267,10 @@ def test_another_measure_can_be_followed_and_any_looked_up(tmp_path: Path) -> No
     assert (found[0], found[1].tolist()) == (20, [0.5, 20])
     assert follower.latest("update_ratio") is None
     assert follower.latest("scalars") is None
-    follower.watch("dead_fraction")
+    follower.follow_metric("dead_fraction")
     snapshot = polled(follower)
     assert (snapshot.metric, snapshot.timeline.steps.tolist()) == ("dead_fraction", [5, 10, 15, 20])
-    follower.watch("update_ratio")
+    follower.follow_metric("update_ratio")
     snapshot = polled(follower)
     assert (snapshot.timeline.rows.shape, snapshot.layer_names) == ((0, 0), ())
     assert follower.poll() is None

@@ -334,9 +334,9 @@ def test_earlier_runs_are_taken_up_and_live_ones_followed() -> None:
     again = cure_study(sick, CURES, jobs=3, start=second)
     state = settled(again)
     assert state.row("").state == "finished"
-    assert state.row("").taken_up
+    assert state.row("").existed_before
     assert (state.row("relu").state, state.row("relu").step) == ("running", 30)
-    assert state.row("elu").taken_up, "its folder was made, and nobody knows that its trainer is a fake"
+    assert state.row("elu").existed_before, "its folder was made, and nobody knows that its trainer is a fake"
     assert [trainer.cure for trainer in second.started] == ["tanh-xavier"]
 
 
@@ -362,7 +362,7 @@ def test_run_of_another_experiment_is_not_taken_up() -> None:
     launcher = Launcher()
     state = settled(cure_study(sick, ["relu"], jobs=2, start=launcher))
     assert len(launcher.started) == 2
-    assert not state.row("relu").taken_up
+    assert not state.row("relu").existed_before
 
 
 # -- real trainers

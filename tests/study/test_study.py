@@ -137,7 +137,7 @@ def test_ended_runs_are_not_trained_again_but_added_members_are() -> None:
     state = settled(study(TWO_SEEDS.replace("[0, 1]", "[0, 1, 2]"), launcher))
     assert state.folder == first.folder
     assert [trainer.experiment.seed for trainer in launcher.started] == [2, 2]
-    assert [row.taken_up for row in state.rows] == [True] * 4 + [False] * 2
+    assert [row.existed_before for row in state.rows] == [True] * 4 + [False] * 2
     assert [row.folder for row in state.rows[:4]] == [row.folder for row in first.rows]
 
 
@@ -173,7 +173,7 @@ def test_live_run_is_followed() -> None:
     assert [row.state for row in state.rows] == ["running", "running", "waiting", "waiting"]
     assert second.started == [], "both places are taken by those that run"
     assert state.rows[0].step == 30
-    assert state.rows[0].taken_up
+    assert state.rows[0].existed_before
 
 
 def test_fresh_study_has_its_own_folder_and_the_newest_is_continued() -> None:

@@ -368,22 +368,22 @@ class CurvePane(Vertical, can_focus=True):
     def action_time(self, columns: int) -> None:
         """Show a step that is later by some columns, or earlier if negative."""
         for plot in self._plots():
-            if self._travels:
+            if self._has_steps:
                 here = self._newest if plot.cursor is None else round(plot.cursor)
                 self._go(plot.step_beside(here, columns))
 
     def action_first(self) -> None:
         """Show the first recorded step."""
-        if self._travels:
+        if self._has_steps:
             self._go(self._first)
 
     def action_newest(self) -> None:
         """Show the newest step."""
-        if self._travels:
+        if self._has_steps:
             self._go(None)
 
     @property
-    def _travels(self) -> bool:
+    def _has_steps(self) -> bool:
         return self._newest > 0 and not self._pretraining
 
     def _go(self, step: int | None) -> None:

@@ -72,7 +72,7 @@ def add_engine(parser: ArgumentParser) -> None:
 
 def check_engine(args: Namespace) -> None:
     """Check the options that `add_engine` added. Raises BadInput."""
-    from gradtui.study.engines import RAY_NEEDS_CONSENT
+    from gradtui.study.engines import ray_needs_consent
 
     if args.jobs is not None and args.jobs < 1:
         raise BadInput(f"--jobs: {args.jobs} trainers would train nothing; expected 1 or more")
@@ -83,7 +83,7 @@ def check_engine(args: Namespace) -> None:
     if args.ray_listen and args.address is not None:
         raise BadInput("--ray-listen starts a cluster, --address joins one; choose one of them")
     if args.engine == "ray" and not args.ray_listen and args.address is None:
-        raise BadInput(RAY_NEEDS_CONSENT)
+        raise BadInput(ray_needs_consent())
 
 
 def chosen_engine(args: Namespace) -> MakeEngine:

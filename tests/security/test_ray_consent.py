@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from gradtui import cli
-from gradtui.study.engines import engine_of
+from gradtui.study.engines import engine_of, ray_needs_consent
 from gradtui.study.engines.ray_engine import keep_strangers_out
 
 
@@ -48,6 +49,35 @@ def test_ray_without_an_address_is_refused_and_says_what_it_would_open(
     assert "--ray-listen" in complaint
     assert not ray.started
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "mode", "asks"),
+    [
+        ("2.40.0", None, False),
+        ("2.52.0", None, True),
+        ("2.60.1", "token", True),
+        ("3.0.0.dev0", None, True),
+        ("2.60.1", "disabled", False),
+        ("", None, False),
+        ("odd", None, False),
+    ],
+)
+def test_refusal_says_who_could_enter(
+    version: str, mode: str | None, asks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version_of(name: str) -> str:
+        if not version:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(metadata, "version", version_of)
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    if mode:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    said = ray_needs_consent()
+    assert ("obeys all who know its token" in said) == asks
+    assert ("anyone who reaches its ports can run commands as you" in said) != asks
 
 
 def test_engine_without_an_address_is_refused_in_python_too(ray: StartedRay) -> None:

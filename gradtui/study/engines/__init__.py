@@ -6,6 +6,7 @@ name it in `ENGINES`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib import import_module
@@ -88,11 +89,27 @@ ENGINES = {
 """Module and class of each engine, by its name on the command line."""
 
 
-RAY_NEEDS_CONSENT = (
-    "--engine ray: name a cluster by --address; a cluster that is started here listens on all network interfaces, and "
-    "anyone who reaches its ports can run commands as you, so it is started only with --ray-listen"
-)
-"""The message that refuses to start a Ray cluster without consent."""
+RAY_WITH_TOKENS = (2, 52)
+"""The first version of Ray that can ask for a token."""
+
+
+def ray_needs_consent() -> str:
+    """Return the message that refuses to start a Ray cluster without consent: who could enter it, by Ray's version."""
+    from importlib import metadata
+
+    try:
+        version = metadata.version("ray")
+    except metadata.PackageNotFoundError:
+        version = ""
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if numbers >= RAY_WITH_TOKENS and os.environ.get("RAY_AUTH_MODE", "token") == "token":
+        who = f"Ray {version} obeys all who know its token, which only your processes have"
+    else:
+        who = "anyone who reaches its ports can run commands as you"
+    return (
+        "--engine ray: name a cluster by --address; a cluster that is started here listens on all network interfaces, "
+        f"and {who}, so it is started only with --ray-listen"
+    )
 
 
 def engine_of(name: str, **options: str | bool) -> MakeEngine:

@@ -23,7 +23,7 @@ from typing import Any
 
 from gradtui.experiment import Experiment, ExperimentError, load
 from gradtui.runs.folder import EXPERIMENT_FILE
-from gradtui.study.engines import RAY_NEEDS_CONSENT, Load, memory_estimate
+from gradtui.study.engines import Load, memory_estimate, ray_needs_consent
 from gradtui.study.engines.ray_worker import MARKER_FILE
 from gradtui.study.engines.remote_run import RemoteRun, Resources, WorkerHandle
 from gradtui.training.machine import cores
@@ -69,7 +69,7 @@ class RayEngine:
         self._joined = not self._ray.is_initialized()
         if self._joined:
             if not (address or listen):
-                raise OSError(RAY_NEEDS_CONSENT)
+                raise OSError(ray_needs_consent())
             join(self._ray, address, threads)
 
     def has_room(self, memory: int, running: Collection[Load]) -> bool:

@@ -1,13 +1,15 @@
 """Measure the gradients of the backward passes before an optimizer's first step, when nothing is watched yet.
 
-The first step is the first sign of an optimizer. By then the script may have clipped the gradients.
+The first step shows which model an optimizer trains. By then the script may have clipped the gradients.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import weakref
+from collections.abc import Iterable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from gradtui.monitor.graph import nodes_behind
 from gradtui.probe.norms import gradient_norms
 
 MOST_PASSES = 256
-"""The most passes that are measured in a process, which may never make an optimizer."""
+"""The most passes that are measured before one optimizer's first step: a process may never make one."""
 
 
 class _Running(threading.local):
@@ -34,12 +36,15 @@ class _Running(threading.local):
 class EarlyPasses:
     """An EarlyPasses measures the gradients of all leaves of a pass when it has ended, and keeps no leaf alive."""
 
-    def __init__(self, on_over: Callable[[], None]) -> None:
-        """`on_over` is called when no further pass is to be measured."""
-        self._on_over = on_over
+    def __init__(self) -> None:
+        """Measure all passes until the first step of the process."""
+        self.over = False
+        """This is true while no pass is to be measured."""
         self._left = MOST_PASSES
         self._running = _Running()
         self._wanted: set[int] | None = None
+        self._new: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        """Optimizers that were made since the first step, and whose parameters are not yet known."""
         self._known: dict[int, tuple[np.ndarray | Tensor, int, int, int]] = {}
         """By the id of a parameter: norms, its place among them, the id of its gradient, and the gradient's version."""
 
@@ -48,6 +53,7 @@ class EarlyPasses:
         running = self._running
         running.depth += 1
         with contextlib.suppress(Exception):
+            self._find_new()
             given = args[0] if args else kwargs.get("tensors")
             roots = given if isinstance(given, list | tuple) else [given]
             for node in nodes_behind([root for root in roots if isinstance(root, Tensor)]):
@@ -69,9 +75,11 @@ class EarlyPasses:
             for place, (number, gradient) in enumerate(reached.items()):
                 self._known[number] = norms, place, id(gradient), versions[place]
         self._left -= 1
-        if not self._left:
-            self._known = {}
-            self._on_over()
+        if self._left <= 0:
+            self._end()
+
+    def _end(self) -> None:
+        self._known, self._wanted, self.over = {}, set(), True
 
     def norms_of(self, parameters: Sequence[Tensor | None]) -> GradNorms | None:
         """Return the norms that these parameters had at the end of the newest pass; None if it reached none of them."""
@@ -86,10 +94,36 @@ class EarlyPasses:
         return GradNorms(norms, present, ([one[2] for one in found], [one[3] for one in found]))
 
     def wait_for(self, optimizers: Iterable[Optimizer]) -> None:
-        """Measure from now on only the parameters of these optimizers; end if there are none."""
+        """Measure from now on only the parameters of these optimizers and of those that are yet to be made."""
+        if self._wanted is None:
+            _tell_of_new_optimizers(self)
+        self._find_new()
         wanted = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
-        self._wanted = wanted
         # Of the others, later passes are not measured.
-        self._known = {number: one for number, one in self._known.items() if number in wanted}
+        known = {number: one for number, one in list(self._known.items()) if number in wanted}
+        self._known, self._wanted, self._left = known, wanted, MOST_PASSES
         if not wanted:
-            self._on_over()
+            self._end()
+
+    def add(self, optimizer: Optimizer) -> None:
+        """Measure the passes before the first step of an optimizer that has just been made."""
+        self._new.add(optimizer)
+        self._left, self.over = MOST_PASSES, False
+
+    def _find_new(self) -> None:
+        """Find the parameters of new optimizers; they have none before their class has made them."""
+        if self._wanted is not None:
+            while self._new:
+                groups = getattr(self._new.pop(), "param_groups", ())
+                self._wanted |= {id(p) for group in groups for p in group["params"]}
+
+
+def _tell_of_new_optimizers(early: EarlyPasses) -> None:
+    original = Optimizer.__init__
+
+    @wraps(original)
+    def made(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+        original(optimizer, *args, **kwargs)
+        early.add(optimizer)
+
+    Optimizer.__init__ = made  # type: ignore[method-assign]

@@ -221,7 +221,9 @@ def test_accumulation_scaling_and_clipping_give_the_norms_of_the_whole_batch(fol
 
 
 @long
-def test_threads_that_train_at_once_are_recorded_from_their_first_steps(folder: Folder) -> None:
+def test_threads_that_train_at_once_and_a_later_training_are_recorded_from_their_first_steps(
+    folder: Folder,
+) -> None:
     folder.write("""
         import threading
         import torch
@@ -229,7 +231,7 @@ def test_threads_that_train_at_once_are_recorded_from_their_first_steps(folder: 
         import oracle
 
         torch.manual_seed(0)
-        models = {name: nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)) for name in "ab"}
+        models = {name: nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2)) for name in "abc"}
         together = threading.Barrier(2)
 
         def train(name):
@@ -237,21 +239,23 @@ def test_threads_that_train_at_once_are_recorded_from_their_first_steps(folder: 
             optimizer = torch.optim.SGD(model.parameters(), 0.1)
             for _ in range(4):
                 optimizer.zero_grad()
-                together.wait()
+                name == "c" or together.wait()
                 model(torch.randn(5, 4)).square().mean().backward()
                 oracle.note(name, model)
                 nn.utils.clip_grad_norm_(model.parameters(), 0.05)
                 optimizer.step()
 
-        threads = [threading.Thread(target=train, args=(name,)) for name in models]
+        threads = [threading.Thread(target=train, args=(name,)) for name in "ab"]
         [one.start() for one in threads]
         [one.join() for one in threads]
+        # It begins when others have trained.
+        train("c")
         oracle.tell()
     """)
     folder.python("train.py")
     expected = list(seen(folder).values())
     runs = [run.layers("grad_norm")[1] for run in folder.runs()]
-    assert len(runs) == 2
+    assert len(runs) == 3
     for values in expected:
         assert any(np.allclose(one, np.array(values), rtol=1e-5) for one in runs)
 

@@ -78,25 +78,22 @@ def wrap_backward() -> None:
     import torch.autograd
 
     original: Any = torch.autograd.backward
-    measuring = True
-
-    def over() -> None:
-        nonlocal measuring
-        measuring = False
-        if torch.autograd.backward is backward:
-            torch.autograd.backward = original
+    failed = False
 
     def backward(*args: Any, **kwargs: Any) -> Any:
         global early
-        if not measuring:
+        nonlocal failed
+        if failed or early is not None and early.over:
             return original(*args, **kwargs)
         try:
-            if early is None:
-                early = load("gradtui.monitor.launch.early_passes").EarlyPasses(over)
-                atexit.register(say_if_no_step)
+            with beginning:
+                # Of threads that train at once only the first makes it: they share what is measured.
+                if early is None:
+                    early = load("gradtui.monitor.launch.early_passes").EarlyPasses()
+                    atexit.register(say_if_no_step)
             early.begin(args, kwargs)
         except Exception:
-            over()
+            failed = True
             return original(*args, **kwargs)
         try:
             return original(*args, **kwargs)

@@ -126,4 +126,4 @@ def _tell_of_new_optimizers(early: EarlyPasses) -> None:
         original(optimizer, *args, **kwargs)
         early.add(optimizer)
 
-    Optimizer.__init__ = made  # type: ignore[method-assign]
+    Optimizer.__init__ = made  # type: ignore[assignment,method-assign]

@@ -83,7 +83,7 @@ def wrap_backward() -> None:
     def backward(*args: Any, **kwargs: Any) -> Any:
         global early
         nonlocal failed
-        if failed or early is not None and early.over:
+        if failed or (early is not None and early.over):
             return original(*args, **kwargs)
         try:
             with beginning:

@@ -68,14 +68,20 @@ class FlatGradients:
         self.gradients = torch.zeros(total, device=device)
         self.parameters = [p for layer in owned for p in layer]
         self._views: list[Tensor] = []
+        self.pieces: list[list[Tensor]] = []
+        """By layer, its gradients: as few views as have no padding between them, since each takes time to measure."""
         for first, layer in zip(self.rows, owned, strict=True):
             offset = int(first) * self.row_length
+            places: list[slice] = []
             for p in layer:
                 here = slice(offset, offset + p.numel())
+                joined = bool(places) and places[-1].stop == offset
+                places.append(slice(places.pop().start, here.stop) if joined else here)
                 self.weights[here].view(p.shape).copy_(p.data)
                 p.data = self.weights[here].view(p.shape)
                 self._views.append(self.gradients[here].view(p.shape))
                 offset += _aligned(p.numel())
+            self.pieces.append([self.gradients[place] for place in places])
         self._least = float(self.counts.max(initial=0)) * LEAST_SQUARE
         self._least_row = math.sqrt(self.row_length * LEAST_SQUARE)
         self._gradient_rows = self.gradients.view(-1, self.row_length)
@@ -121,7 +127,10 @@ class FlatGradients:
         return norms
 
     def fold(self, row_norms: np.ndarray) -> np.ndarray:
-        """Return the L2 norm (layers,) of each layer in float64, from the result of `row_norms` on the host."""
+        """Return the L2 norm (layers,) of each layer in float64, from the result of `row_norms` on the host.
+
+        From those of several steps, (steps, rows), it returns (steps, layers).
+        """
         result: np.ndarray = np.sqrt(self._squares(row_norms))
         return result
 
@@ -140,7 +149,7 @@ class FlatGradients:
         return self.fold(norms if isinstance(norms, np.ndarray) else norms.cpu().numpy())
 
     def _squares(self, row_norms: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(np.square(row_norms, dtype=np.float64), self.rows)
+        return np.add.reduceat(np.square(row_norms, dtype=np.float64), self.rows, axis=-1)
 
     def _widened(self, row_norms: np.ndarray, rows: Tensor) -> np.ndarray:
         """Return the row norms in float64, summed again for the layers whose square is outside the range of float32."""

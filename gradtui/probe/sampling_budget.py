@@ -94,9 +94,10 @@ class SamplePlan:
     """
 
     MOST = 25
-    LEAST = 8
-    """This many samples are planned for any run while all samples together take less than CHEAP_SECONDS, because a
-    chart of fewer shows nothing."""
+    LEAST = 4
+    """This many samples are planned for any run while all samples together take less than CHEAP_SECONDS, because fewer
+    show no course; but only two where that is more than one in STEPS_APART steps."""
+    STEPS_APART = 25
     CHEAP_SECONDS = 0.2
 
     def __init__(self, steps: int, budget: SamplingBudget) -> None:
@@ -113,7 +114,8 @@ class SamplePlan:
         """Plan the next sample, where one was taken after `step` steps."""
         cost = self._budget.usual_sample
         count = self._affordable / cost if cost > 0 else self.MOST
-        count = max(self.LEAST, min(self.MOST, int(count)))
+        least = max(2, min(self.LEAST, self._steps // self.STEPS_APART))
+        count = max(least, min(self.MOST, int(count)))
         position = math.floor(count * math.sqrt(step / self._steps)) + 1
         self._next = max(step + 1, math.ceil(self._steps * (position / count) ** 2))
 

@@ -89,9 +89,9 @@ class SignalProbe:
     ) -> None:
         self.layers = layers
         self.seconds = 0.0
-        """The time spent on measuring since the last `arm`, by `clock`."""
+        """The time spent on measuring since the last `arm`, by `clock`, except in hooks that are not timed."""
         self._net = net
-        self._clock = clock
+        self._clock = self._hook_clock = clock
         self._handle: Any = None
         self._called: dict[nn.Module, list[Called]] = {}
         """The functions to call after each call of a module, by module."""
@@ -109,9 +109,13 @@ class SignalProbe:
         self._takes: dict[int, tuple[weakref.ref[Tensor], list[Take]]] = {}
         """The functions to call with the gradient of a tensor, by the tensor's id."""
 
-    def arm(self) -> None:
-        """Add the hooks for the next forward and backward pass."""
+    def arm(self, *, timed: bool = True) -> None:
+        """Add the hooks for the next forward and backward pass.
+
+        timed: whether to add up the time of all hooks, which takes as long as some measurements.
+        """
         begin = self._clock()
+        self._hook_clock = self._clock if timed else _no_time
         self._clear()
         if self._net is not None:
             self._net.record_hidden(True)
@@ -150,10 +154,10 @@ class SignalProbe:
     def _after_module(self, module: nn.Module, inputs: Any, output: Any) -> None:
         if (called := self._called.get(module)) is None:
             return
-        begin = self._clock()
+        begin = self._hook_clock()
         for take in called:
             take(inputs, output)
-        self.seconds += self._clock() - begin
+        self.seconds += self._hook_clock() - begin
 
     def _take_output(self, index: int) -> Called:
         def take(inputs: Any, output: Any) -> None:
@@ -189,10 +193,10 @@ class SignalProbe:
 
     def _gradient_hook(self, takes: list[Take]) -> Take:
         def hook(gradient: Tensor) -> None:
-            begin = self._clock()
+            begin = self._hook_clock()
             for take in takes:
                 take(gradient)
-            self.seconds += self._clock() - begin
+            self.seconds += self._hook_clock() - begin
 
         return hook
 
@@ -212,6 +216,10 @@ class SignalProbe:
             self._stats.results["output_grad_rms"][names.index(name)] = np.sqrt(squares.mean())
             by_lag = np.sqrt(squares[::-1])
         return by_lag
+
+
+def _no_time() -> float:
+    return 0.0
 
 
 def _function(layer: HookedLayer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from gradtui.training.sampling import sampled_tables
 from gradtui.training.session import Session
 from gradtui.training.step import StepResult
 
+HOLD_SECONDS, FLUSH_SECONDS = 0.04, 0.08
+"""The rows of so many seconds are written together, into memory and then to disk: each alone costs several times as
+much. Both together are what a viewer lags behind."""
 NONFINITE_STEPS = 20
 """A training ends as diverged after this many steps in a row whose loss is not finite."""
 
@@ -29,7 +33,6 @@ class _HostRow(NamedTuple):
     lr: float
     scale: float
     skipped: bool
-    clips: bool
 
 
 class Recorder:
@@ -52,14 +55,14 @@ class Recorder:
         """Open the tables. `resume_at` is the step from which the run is resumed; None for a new run."""
         columns = {name: table.columns * table.width for name, table in tables.items()}
         unlevelled = [name for name, table in tables.items() if not table.levelled]
-        self.writer = RunWriter(folder, columns, resume_at=resume_at, unlevelled=unlevelled)
+        self.writer = RunWriter(folder, columns, FLUSH_SECONDS, resume_at=resume_at, unlevelled=unlevelled)
         self.diverged = False
         """This is true if the last NONFINITE_STEPS losses were not finite."""
         self.detector = DivergenceDetector(session.dataset.chance_loss)
         """The detector of the step at which the training diverges."""
         self._flat = session.flat
         self._half = session.exp.run.precision == "fp16"
-        self._queue: HostCopyQueue[_HostRow] = HostCopyQueue(session.device)
+        self._queue: HostCopyQueue[_HostRow] = HostCopyQueue(session.device, hold=HOLD_SECONDS)
         self._nonfinite = 0
 
     @property
@@ -70,17 +73,17 @@ class Recorder:
     def record(self, step: int, moment: float, result: StepResult) -> None:
         """Take a step's numbers, which are written after they have arrived from the device."""
         clipped = result.clipped
-        row = _HostRow(step, moment, result.lr, result.scale, result.skipped, clipped is not None)
+        row = _HostRow(step, moment, result.lr, result.scale, result.skipped)
         numbers = [result.loss, result.accuracy, result.penalty]
         self._queue.send(row, result.norms, numbers if clipped is None else [*numbers, clipped])
         self.catch_up(wait=False)
 
     def catch_up(self, *, wait: bool = True) -> None:
         """Write the steps that have arrived from the device; with `wait`, all recorded steps."""
-        for row, (norms, numbers) in self._queue.receive(wait=wait):
-            # Steps after the divergence were taken before it was known, and are dropped.
-            if not self.diverged:
-                self._write(row, self._flat.fold(norms), numbers)
+        arrived = self._queue.receive(wait=wait)
+        # Steps after the divergence were taken before it was known, and are dropped.
+        if arrived and not self.diverged:
+            self._write([row for row, _ in arrived], *zip(*(numbers for _, numbers in arrived), strict=True))
 
     def close(self) -> None:
         """Write all recorded steps, and end the writer's thread."""
@@ -89,20 +92,30 @@ class Recorder:
         finally:
             self.writer.close()
 
-    def _write(self, row: _HostRow, norms: np.ndarray, numbers: list[float]) -> None:
-        loss, accuracy, penalty = numbers[:3]
-        total = math.sqrt(np.square(norms).sum())
-        clipped = numbers[3] if row.clips else total
-        # Tiny differences are rounding errors, because the clipped norm is computed from float32 numbers.
-        cut = float(clipped < total * (1 - 1e-6))
-        scalars = [loss, accuracy, row.lr, total, clipped, cut, penalty]
-        if self._half:
-            scalars += [row.scale, float(row.skipped)]
-        self.writer.append("scalars", row.step, scalars, row.time)
-        self.writer.append("grad_norm", row.step, norms, row.time)
-        self.detector.add_step(row.step, loss, total, clipped, norms, skipped=row.skipped)
-        self._nonfinite = 0 if math.isfinite(loss) else self._nonfinite + 1
-        self.diverged = self._nonfinite >= NONFINITE_STEPS
+    def _write(
+        self, rows: Sequence[_HostRow], row_norms: Sequence[np.ndarray], numbers: Sequence[list[float]]
+    ) -> None:
+        """Write several steps: together they take little more time than one."""
+        layers = self._flat.fold(np.array(row_norms))
+        totals = np.sqrt(np.square(layers).sum(axis=1)).tolist()
+        scalars = []
+        for row, norms, total, (loss, accuracy, penalty, *after) in zip(
+            rows, layers, totals, numbers, strict=True
+        ):
+            clipped = after[0] if after else total
+            # Tiny differences are rounding errors, because the clipped norm is computed from float32 numbers.
+            cut = float(clipped < total * (1 - 1e-6))
+            scaling = [row.scale, float(row.skipped)] if self._half else []
+            scalars.append([loss, accuracy, row.lr, total, clipped, cut, penalty, *scaling])
+            self.detector.add_step(row.step, loss, total, clipped, norms, skipped=row.skipped)
+            self._nonfinite = 0 if math.isfinite(loss) else self._nonfinite + 1
+            self.diverged = self._nonfinite >= NONFINITE_STEPS
+            if self.diverged:
+                break
+        written = rows[: len(scalars)]
+        steps, times = [row.step for row in written], [row.time for row in written]
+        self.writer.extend("scalars", steps, scalars, times)
+        self.writer.extend("grad_norm", steps, layers[: len(scalars)], times)
 
 
 def tables_of(session: Session) -> dict[str, TableMeta]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from statistics import median
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -21,6 +24,8 @@ from gradtui.training.session import Session
 
 TIME_SHARE = 0.03
 """The share of the training's time that all measuring may take."""
+USUAL_STEPS = 5
+"""The number of steps whose median tells how long a step takes without a sample."""
 PLANNED_HISTOGRAMS = 25
 """The number of histograms of a shorter run, spread over the planned steps."""
 
@@ -54,6 +59,8 @@ class StepSampler:
         self._rows: dict[str, npt.ArrayLike] = {}
         """The values measured so far in the current step, by metric."""
         self._seconds = 0.0
+        self._usual: deque[float] = deque(maxlen=USUAL_STEPS)
+        """The seconds that the newest steps without a sample took, without their measuring."""
 
     def begin(self, *, sample: bool) -> None:
         """Begin a step, and sample it if that is due or `sample` asks for it."""
@@ -62,7 +69,7 @@ class StepSampler:
         self.active = sample or self.budget.due() or self._plan.due(self._step)
         if self.active:
             self._wait()
-            self._probe.arm()
+            self._probe.arm(timed=not self._usual)
 
     def after_forward(self) -> None:
         """Remove the forward hook, between a sampled step's forward and backward pass."""
@@ -82,9 +89,8 @@ class StepSampler:
         self._histograms.count(self._session.step + 1, forced=self._forced)
         self._plane.measure_if_due(self._session.step + 1, forced=self._forced)
         if self._gradient_samplers:
-            gradients = [[p.grad for p in layer.parameters] for layer in self._session.net.layers]
             self._rows |= {
-                one.name: torch.as_tensor(one.compute(gradients)).cpu().numpy()
+                one.name: torch.as_tensor(one.compute(self._session.flat.pieces)).cpu().numpy()
                 for one in self._gradient_samplers
             }
         self._seconds += self.clock() - begin
@@ -109,12 +115,14 @@ class StepSampler:
 
     def count(self, seconds: float, every_step: float) -> None:
         """Add the cost of a step: its total seconds, and those that measuring at every step took."""
-        known = self.budget.steps > 0
         sample = None
         if self.active:
-            # The cost of hooks and of a GPU's kernels is known only as the difference to the time of other steps.
-            usual = self.budget.training / self.budget.steps if known else seconds
-            sample = max(self._seconds, seconds - every_step - usual)
+            sample = self._seconds
+            if self._usual:
+                # The cost of hooks and of a GPU's kernels is known only as the difference to the time of other steps.
+                sample = max(sample, seconds - every_step - median(self._usual))
+        else:
+            self._usual.append(seconds - every_step)
         self.budget.add(seconds - every_step - (sample or 0.0), every_step, sample)
         if sample is not None:
             self._plan.taken(self._step)

@@ -14,7 +14,7 @@ from torch import Tensor
 from gradtui import data, nets
 from gradtui.data import loss_and_accuracy
 from gradtui.experiment import Experiment, set_fields
-from gradtui.probe.sampling_budget import SparseRows
+from gradtui.probe.sampling_budget import SamplePlan, SparseRows
 from gradtui.runs.control import ControlReader
 from gradtui.runs.histograms import LOWEST, POWERS, TABLE, Histogram, of_rows, to_row
 from gradtui.runs.meta import read_meta, write_meta
@@ -29,6 +29,12 @@ from gradtui.training.sampling import HISTOGRAM_STEPS, PLANNED_HISTOGRAMS, Histo
 from gradtui.training.session import build
 from tests.support.trainings import small, trained
 from tests.training.checkpoints.conftest import written_at_once
+
+
+@pytest.fixture(autouse=True)
+def sampled_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sample every step, which a short run of its own would not."""
+    monkeypatch.setattr(SamplePlan, "due", lambda *_: True)
 
 
 def plain_gradients(exp: Experiment, steps: int) -> list[list[Tensor]]:

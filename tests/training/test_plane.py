@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 
 from gradtui.data import Dataset, load
 from gradtui.experiment.spec import Data
+from gradtui.probe.sampling_budget import SamplePlan
 from gradtui.runs.plane import read_plane, read_units
 from gradtui.runs.reader import Run
 from tests.support.trainings import small, trained
@@ -91,6 +92,7 @@ def test_asking_the_net_changes_no_number_of_its_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With batch norm, whose statistics a forward pass in training mode would write."""
+    monkeypatch.setattr(SamplePlan, "due", lambda *_: True)
     exp = small(net__0__norm="batch", run__steps=30)
     run, _ = trained(tmp_path / "with", exp)
     assert len(read_plane(run).steps) > 5  # type: ignore[union-attr]

@@ -21,7 +21,7 @@ from gradtui.training.session import Session
 POINT_GAP = 25
 """Least steps between two rollback points, and from a point to the step that diverged: a nearer point may be affected
 already."""
-POINT_TIME_SHARE = 0.01
+POINT_TIME_SHARE = 0.005
 """Share of the time since the last rollback point that one may take. A copy moves no more bytes than a step of the
 optimizer does, so on a device that is not waited for, POINT_GAP alone keeps it far below that."""
 COPIES = 3

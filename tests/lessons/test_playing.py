@@ -81,6 +81,8 @@ async def test_lesson_two_is_played_by_keyboard_alone(home: Path) -> None:
         await pilot.press(*"leave", "enter")
         await until(pilot, lambda: "of 5 ·" not in screen_text(app))
         await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "learning rate 0.005" in screen_text(app), 5)
+        await pilot.press("E")
         await until(pilot, lambda: "needs a lesson" in screen_text(app))
 
 

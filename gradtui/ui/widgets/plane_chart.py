@@ -91,4 +91,4 @@ def plane_headline(plane: Plane) -> HeadlineText:
 
 def plane_caption(plane: Plane, steps: Sequence[int]) -> str:
     """Return what stands beneath the picture: the step, and how to move."""
-    return f"step {plane.step:,} · ↑↓ through {len(steps):,} recorded steps · enter the units of a layer · D back"
+    return f"step {plane.step:,} · ↑↓ {len(steps):,} recorded steps · enter a layer's units · D back"

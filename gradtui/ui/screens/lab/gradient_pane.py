@@ -198,7 +198,9 @@ class GradientPane(Vertical, can_focus=True):
             return
         at = chart.cursor
         pointed = at is not None and at < len(data.names)
-        self.query_one(Headline).legend = legend_of(data, at if pointed else None, self._other is not None)
+        headline = self.query_one(Headline)
+        headline.asked = pointed and data.factors is None
+        headline.legend = legend_of(data, at if pointed else None, self._other is not None)
         what = f"{len(data.names):,} {chart.of}s"
         if chart.window is not None:
             what = f"{chart.of}s {chart.axis.first + chart.start:,} to {chart.axis.last + chart.start:,} of {what}"

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from gradtui.ui.view_data import ViewData
 
 
+LEAST_SENTENCE = 14
+"""The fewest columns of a sentence that is cut: it keeps the name of what was found."""
+
+
 class Headline(Widget):
     """The Headline is one line: a sentence on the run, and at its end what the signs over the bars mean."""
 
@@ -26,14 +30,19 @@ class Headline(Widget):
     sentence: reactive[Content] = reactive(Content(""))
     legend: reactive[tuple[Content, ...]] = reactive(())
     """The legend in versions of different length; the longest that fits is shown."""
+    asked: reactive[bool] = reactive(False)
+    """Whether the person asked for the legend by pointing at a layer: then the sentence is cut where it has to be."""
 
     def render(self) -> Content:
         """Return the sentence, and beside it the longest legend that fits."""
-        room = self.content_size.width - self.sentence.cell_length
+        width, sentence = self.content_size.width, self.sentence
+        if self.asked and self.legend and (left := width - self.legend[-1].cell_length - 3) >= LEAST_SENTENCE:
+            sentence = sentence.truncate(left, ellipsis=True)
+        room = width - sentence.cell_length
         for legend in self.legend:
             if room - legend.cell_length >= 3:
-                return self.sentence + Content(" " * (room - legend.cell_length)) + legend
-        return self.sentence
+                return sentence + Content(" " * (room - legend.cell_length)) + legend
+        return sentence
 
 
 def legend_of(data: ViewData, at: int | None, compared: bool) -> tuple[Content, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from textual.content import Content
 from textual.widgets import Input
 
 from gradtui.experiment import dumps, resolve
@@ -17,6 +19,7 @@ from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.screens.lab.headline import Headline
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.widgets.status_bar import StatusBar
 from tests.support.lab import lab_of, screen_text, until
@@ -155,6 +158,26 @@ async def test_a_run_is_shown_whole(make_run: MakeRun, size: tuple[int, int]) ->
         assert "█" in text
         assert all(len(line) == size[0] for line in text.splitlines())
         assert not lab.followed.live
+
+
+async def test_the_value_of_a_layer_pointed_at_is_always_shown(make_run: MakeRun) -> None:
+    """A long sentence over the charts is cut for it, but not away."""
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "vanishing" in screen_text(app))
+        headline = lab.query_one(Headline)
+        headline.sentence = Content(
+            "✖ vanishing · a step changes the weights of dense1 by 9.4e-10 of their size"
+        )
+        await pilot.pause()
+        assert headline.render().plain == headline.sentence.plain, "nothing was asked for"
+        await pilot.press("2", "right")
+        await until(pilot, lambda: "…   " in headline.render().plain)
+        assert re.fullmatch(r"✖ vanishing · a step changes.*… +dense1 \d\.\d+e-\d+", headline.render().plain)
+        assert headline.render().cell_length == headline.content_size.width
+        headline.legend = (Content("a.name.of.a.script's.layer." * 3),)
+        assert headline.render().plain.startswith("✖ vanishing · a step changes")
 
 
 async def test_nan_is_said_in_words(make_run: MakeRun) -> None:

@@ -83,12 +83,13 @@ _ANSI_LIGHT = ("yellow", "green", "cyan", "bright_blue", "blue", "black")
 _ANSI_NAMED = {
     NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
     ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", ALERT: "red", OTHER: "red",
-    SERIES: "blue", SERIES + 1: "yellow", SERIES + 2: "green", SERIES + 3: "magenta",
-    SERIES + 4: "cyan",
     **dict.fromkeys([*range(WEAK, RUN), *range(RUN_WEAK, SLOTS)], "bright_black"),
-    RUN: "blue", RUN + 1: "yellow", RUN + 2: "magenta", RUN + 3: "green", RUN + 4: "cyan", RUN + 5: "red",
-    RUN + 6: "bright_blue", RUN + 7: "bright_black",
 }  # fmt: skip
+# Blue is hard to read on black, and yellow on white. A run's colours begin with those that differ most.
+_ANSI_LINES_DARK = ("bright_blue", "yellow", "green", "magenta", "cyan")
+_ANSI_LINES_LIGHT = ("blue", "magenta", "green", "red", "cyan")
+_ANSI_RUNS_DARK = ("bright_blue", "yellow", "magenta", "green", "cyan", "red", "white", "bright_black")
+_ANSI_RUNS_LIGHT = ("blue", "red", "magenta", "green", "cyan", "black", "yellow", "bright_black")
 
 # After Okabe and Ito, "Color Universal Design" (2008), moved apart until any two differ by at least 11 in CIELAB, also
 # for red- and green-blind people.
@@ -187,6 +188,8 @@ class Palette:
                 names[RAMP + step] = names[RAMP_MIDDLE + step] = names[RAMP_WEAK + step] = name
             for slot, name in _ANSI_NAMED.items():
                 names[slot] = name
+            names[SERIES : SERIES + CURVES] = _ANSI_LINES_DARK if self.dark else _ANSI_LINES_LIGHT
+            names[RUN : RUN + RUNS] = _ANSI_RUNS_DARK if self.dark else _ANSI_RUNS_LIGHT
             return [None if name is None else RichColor.parse(name) for name in names]
         return [None if rgb is None else RichColor.from_rgb(*rgb) for rgb in self._rgb]
 

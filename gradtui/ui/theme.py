@@ -79,14 +79,18 @@ LIGHT = Theme(
 _QUIET = {"border": "ansi_bright_black", "border-blurred": "ansi_bright_black"}
 """Frames in grey: Textual's are magenta, and would be the first thing that is seen."""
 ANSI_DARK = replace(
-    BUILTIN_THEMES["ansi-dark"], variables={**BUILTIN_THEMES["ansi-dark"].variables, **_QUIET}
+    BUILTIN_THEMES["ansi-dark"],
+    primary="ansi_bright_blue",
+    variables={**BUILTIN_THEMES["ansi-dark"].variables, **_QUIET},
 )
-"""Textual's theme with other frames."""
+"""Textual's theme with other frames, and a lighter blue: the plain one is too dark on black."""
 ANSI_LIGHT = replace(
     BUILTIN_THEMES["ansi-light"],
+    secondary="ansi_bright_black",
     variables={**BUILTIN_THEMES["ansi-light"].variables, **_QUIET, "block-cursor-background": "ansi_black"},
 )
-"""Textual's theme with other frames and another cursor: on blue, its letters of magenta and cyan cannot be read."""
+"""Textual's theme with other frames, with grey in place of cyan, which is too pale on white, and another cursor: on blue,
+its letters of magenta and cyan cannot be read."""
 
 _LIGHT_GROUNDS = frozenset({"7", "15"})
 

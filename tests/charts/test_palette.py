@@ -8,9 +8,13 @@ from rich.style import Style
 
 from gradtui.charts.layer_axis import INFINITE, NAN, ZERO
 from gradtui.charts.palette import (
+    CURVES,
     INF_FILL,
     NAN_FILL,
     RAMP,
+    RUN,
+    RUNS,
+    SERIES,
     SLOTS,
     STEPS,
     Palette,
@@ -113,6 +117,34 @@ def test_nan_and_infinity_are_colours_off_the_ramp(dark: bool, eye: str) -> None
         assert colour.triplet is not None
         far = np.linalg.norm(to_lab(seen(ramp(dark), eye)) - to_lab(seen(tuple(colour.triplet), eye)), axis=1)
         assert far.min() > 0.05
+
+
+# The text colours of VGA by their ANSI names, of which all later schemes are softer versions.
+VGA = {
+    "black": (0, 0, 0), "red": (170, 0, 0), "green": (0, 170, 0), "yellow": (170, 85, 0), "blue": (0, 0, 170),
+    "magenta": (170, 0, 170), "cyan": (0, 170, 170), "white": (170, 170, 170), "bright_black": (85, 85, 85),
+    "bright_blue": (85, 85, 255),
+}  # fmt: skip
+
+
+def _luminance(rgb: tuple[int, int, int]) -> float:
+    share = np.asarray(rgb) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_curves_of_16_colours_stand_out_from_the_ground_and_differ(dark: bool) -> None:
+    palette = palette_on("ansi", False, dark, (0, 0, 0), (200, 200, 200), Style())
+    ground = _luminance((0, 0, 0) if dark else (255, 255, 255))
+    for first, count in ((SERIES, CURVES), (RUN, RUNS)):
+        names = [palette.name_of(slot).removeprefix("ansi_") for slot in range(first, first + count)]
+        assert len(set(names)) == count
+        for name in names:
+            # The contrast of WCAG 2; plain blue on black has 1.6, and the yellow of most schemes on white has 1.2.
+            low, high = sorted((ground, _luminance(VGA[name])))
+            assert (high + 0.05) / (low + 0.05) > 2.5, name
+        assert dark or "yellow" not in names[:CURVES]
 
 
 def test_values_that_are_no_numbers_have_characters_of_their_own() -> None:

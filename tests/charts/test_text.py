@@ -30,7 +30,7 @@ def test_curves_as_lines_of_text() -> None:
 
 def test_text_has_colours_only_if_asked() -> None:
     coloured = text_chart(LOSS, width=60, height=10, colour=True)
-    assert "\x1b[34m" in coloured
+    assert "\x1b[94m" in coloured
     assert "38;2" not in coloured
     assert {len(line) for line in Text.from_ansi(coloured).plain.split("\n")} == {60}
 

@@ -134,3 +134,21 @@ async def test_the_chosen_line_of_a_list_stands_out_with_16_colours() -> None:
             text for strip in strips for text, style, _ in strip if style is not None and style.reverse
         ]
         assert any("relu-20" in text for text in reversed_texts), reversed_texts
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_the_chosen_field_has_one_colour_with_16_colours(theme: str) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        app.theme = theme
+        lab.query_one(FieldList).focus()
+        await pilot.pause(0.3)
+        chosen = [
+            (text, style.color, style.bgcolor)
+            for strip in app.screen._compositor.render_strips()
+            for text, style, _ in strip
+            if style is not None and style.reverse and text.strip(" ▁▂▃▄▅▆▇█")
+        ]
+        assert "optimizer" in "".join(text for text, *_ in chosen)
+        assert len({(ink, ground) for _, ink, ground in chosen}) == 1, chosen

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.containers import ScrollableContainer
@@ -135,6 +136,9 @@ class FieldList(Widget, can_focus=True):
             "field--changed" if row.changed else "field--value", partial=True
         )
         arrows = self.get_component_rich_style("field--arrows", partial=True)
+        if here and self.has_focus and self.app.native_ansi_color:
+            # In reverse, the colours of the parts would be grounds of their own, on which little can be read.
+            label = value = arrows = Style()
         active = here and self.has_focus and row.steps
         label_width = min(self.label_width, max(4, width - 10))
         room = max(1, width - label_width - 4)

@@ -197,7 +197,7 @@ LAB_KEYS: list[BindingType] = [
         id="lab.copy",
     ),
     Binding(
-        "C",
+        "Z",
         "edit('copy-string')",
         "copy as string",
         show=False,

@@ -162,7 +162,7 @@ def test_screen_is_left_from(screen: str, dead: str, opened: Open, home: Path) -
     keys, there = {
         "layer": ("2\r", "parameters"),
         "study": ("S\x1b[F\r", "depths"),
-        "compare": ("rm\x1b[Bmc", "compare"),
+        "compare": ("r \x1b[B C", "compare"),
         "runs": ("r", "runs"),
         "log": ("L", ""),
         "report": ("W", ""),
@@ -212,7 +212,7 @@ def test_every_key_works(dead: str, opened: Open) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(
     "ways",
-    [{"\x0f": "TOML file"}, {"s": "esc back"}, {"S": "studies", "o": "a TOML file"}],
+    [{"\x0f": "TOML file"}, {"s": "esc back"}, {"S": "studies", "\x0f": "a TOML file"}],
     ids=["open", "save", "study"],
 )
 def test_path_on_a_dead_server_typed_into_a_dialog(ways: dict[str, str], opened: Open, home: Path) -> None:

@@ -88,7 +88,7 @@ def attack(rng: random.Random, template: Path, place: Path) -> list[str]:
     where = rng.choice(list(PLACES))
     keys = [rng.choice(PLACES[where])]
     if where == "compare":
-        keys += ["\x1b[B", "m", "\x1b[B", "m", "c"]
+        keys += ["\x1b[B", "m", "\x1b[B", "m", "C"]
     keys += [rng.choice(KEYS) for _ in range(rng.choice((2, 5, 8)))]
     if rng.randrange(4) == 0:
         keys += [rng.choice(list(KINDS.values()))]

@@ -61,7 +61,7 @@ async def profiled(pilot: Pilot[None]) -> StudyScreen:
     screen, _ = await opened(pilot, OpenStudy(BARS, runs_root(), engine(Launcher(cures))))
     await pilot.press("space")
     await until(pilot, lambda: "all 10 trained" in screen_text(pilot.app))
-    await pilot.press("c")
+    await pilot.press("m")
     await until(pilot, lambda: bool(drawn(screen)))
     await pilot.pause(0.1)
     return screen

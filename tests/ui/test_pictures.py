@@ -143,7 +143,7 @@ async def _compared(pilot: Pilot[None]) -> None:
     write_label(run.with_name(f"{run.name}-b"), Label("its copy"))
     await pilot.press("r")
     await until(pilot, lambda: "its copy" in screen_text(pilot.app))
-    await pilot.press("a", "c")
+    await pilot.press("a", "C")
     await until(pilot, lambda: screen_text(pilot.app).count("▲ vanishing") == 2)
     await settled(pilot, 12)
 

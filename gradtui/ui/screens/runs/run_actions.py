@@ -41,6 +41,8 @@ class RunActions:
         self._root = root
         self._runs = runs
         self._changed = changed
+        self.deleted = False
+        """Whether the last change of the person was a deletion, which a key takes back."""
 
     def copy_path(self) -> None:
         """Copy the folder of the run under the cursor to the clipboard."""
@@ -160,7 +162,7 @@ class RunActions:
             message = f"{live[0].name} is still training: x stops it first"
             self._screen.notify(message, severity="warning", markup=False)
         elif runs:
-            self._do(partial(delete_runs, runs))
+            self._do(partial(delete_runs, runs), deletes=True)
 
     def undelete(self) -> None:
         """Restore what was deleted last."""
@@ -170,7 +172,7 @@ class RunActions:
         """End the training of the chosen runs."""
         self._do(partial(stop_runs, self._runs.chosen))
 
-    def _do(self, change: Callable[[], str]) -> None:
+    def _do(self, change: Callable[[], str], *, deletes: bool = False) -> None:
         """Change files in a thread, show what was done, and have the folder read again."""
 
         def do() -> None:
@@ -180,6 +182,7 @@ class RunActions:
             except RunError as error:
                 call(notify, str(error), severity="error", markup=False)
             else:
+                self.deleted = deletes
                 call(notify, message, timeout=3, markup=False)
             self._changed()
 

@@ -48,6 +48,15 @@ HELP_TEXT = (
 )
 
 KEYS: list[BindingType] = [
+    Binding("u", "restore", "restore", tooltip="Restore what was deleted just now.", id="runs.restore"),
+    Binding(
+        "u",
+        "undelete",
+        "restore",
+        show=False,
+        tooltip="Restore what was deleted last.",
+        id="runs.undelete",
+    ),
     Binding("enter", "open", "open", key_display="⏎", tooltip="See this run.", id="runs.open"),
     Binding(
         "space", "mark", "mark", key_display="space", tooltip="Select for group actions.", id="runs.mark"
@@ -55,7 +64,7 @@ KEYS: list[BindingType] = [
     Binding(
         "slash", "filter", "filter", key_display="/", tooltip="Show only matching runs.", id="runs.filter"
     ),
-    Binding("c", "compare", "compare", tooltip="Compare the marked runs.", id="runs.compare"),
+    Binding("C", "compare", "compare", tooltip="Compare the marked runs.", id="runs.compare"),
     Binding("t", "tag", "tag", tooltip="Give the marked ones (or this one) tags.", id="runs.tag"),
     Binding("n", "rename", "name", tooltip="Rename this run.", id="runs.name"),
     NOTE_KEY,
@@ -69,14 +78,6 @@ KEYS: list[BindingType] = [
         id="runs.group",
     ),
     Binding("d,delete", "delete", "delete", tooltip="The marked ones, or this one.", id="runs.delete"),
-    Binding(
-        "u",
-        "undelete",
-        "undelete",
-        show=False,
-        tooltip="Restore what was deleted last.",
-        id="runs.undelete",
-    ),
     Binding("x", "stop", "stop", tooltip="End the training of the marked ones, or this one.", id="runs.stop"),
     Binding(
         "greater_than_sign,right",
@@ -87,7 +88,7 @@ KEYS: list[BindingType] = [
         id="runs.sort",
     ),
     Binding("less_than_sign,left", "sort(-1)", "sort by the column before", show=False, id="runs.sort-back"),
-    Binding("o", "reverse", "order", show=False, tooltip="Reverse the order.", id="runs.order"),
+    Binding("O", "reverse", "order", show=False, tooltip="Reverse the order.", id="runs.order"),
     Binding("a", "mark_all", "mark all", show=False, tooltip="All that are shown, or none.", id="runs.all"),
     Binding("y", "copy", "copy path", show=False, tooltip="The folder to the clipboard.", id="runs.copy"),
     Binding(
@@ -230,6 +231,9 @@ class RunsScreen(OneAnswer["Path | None"]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether a key does anything now."""
+        if action in ("restore", "undelete"):
+            # The key line shows the key from a deletion on until the run is back; it works at any time.
+            return (action == "restore") == self.actions.deleted
         if action == "stop":
             return any(run.status.live for run in self.listing.chosen)
         if action in (
@@ -388,6 +392,10 @@ class RunsScreen(OneAnswer["Path | None"]):
     def action_delete(self) -> None:
         """Delete the chosen runs."""
         self.actions.delete()
+
+    def action_restore(self) -> None:
+        """Restore what was deleted just now."""
+        self.actions.undelete()
 
     def action_undelete(self) -> None:
         """Restore what was deleted last."""

@@ -37,11 +37,11 @@ class StudiesScreen(OneAnswer["Path | None"]):
 
     HELP = (
         "## Studies\n\nMany trainings that answer one question. Opening one shows which of its runs exist. Nothing "
-        "starts until you press space. `o` opens a study of your own, a TOML file."
+        "starts until you press space. `ctrl+o` opens a study of your own, a TOML file."
     )
     BINDINGS = [
         Binding("enter", "open", "open", key_display="⏎", tooltip="See this study.", id="studies.open"),
-        Binding("o", "file", "open file", tooltip="A study of your own, from TOML.", id="studies.file"),
+        Binding("ctrl+o", "file", "open file", tooltip="A study of your own, from TOML.", id="studies.file"),
         Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The study before.", id="studies.up"),
         Binding("down,j", "move(1)", "next study", show=False, id="studies.down"),
         Binding("home,g", "move(-1000)", "first study", show=False, id="studies.first"),

@@ -37,14 +37,14 @@ class StudyScreen(OneAnswer[Path | None]):
         "## Study\n\n`space` trains the runs that are left, several at once; `x` stops them, and the study can be "
         "continued later: what was trained is not trained again. **train** is the accuracy on the training set, "
         "**in÷out** the gradient of the first hidden layer over the last one's. The shaded band is the spread of all "
-        "seeds; a broken line on a map is where theory puts the border. Where the chart has bars, `c` shows the "
+        "seeds; a broken line on a map is where theory puts the border. Where the chart has bars, `m` shows the "
         "gradient of each layer of every run, all on one scale."
     )
     BINDINGS = [
         Binding("space", "begin", "train", key_display="space", tooltip="Train what is left.", id="study.begin"),
         Binding("x", "stop", "stop", tooltip="Stop; continue later with space.", id="study.stop"),
         Binding("enter", "open", "open run", key_display="⏎", tooltip="See this run.", id="study.open"),
-        Binding("c", "chart", "next chart", tooltip="Another figure.", id="study.chart"),
+        Binding("m", "chart", "next chart", tooltip="Another figure.", id="study.chart"),
         Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The run before.", id="study.up"),
         Binding("down,j", "move(1)", "next run", show=False, id="study.down"),
         Binding("pageup", "page(-1)", "page up", show=False, id="study.page-up"),
@@ -53,8 +53,8 @@ class StudyScreen(OneAnswer[Path | None]):
         Binding("end,G", "move(1000000)", "last run", show=False, id="study.last"),
         Binding("right,greater_than_sign", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="study.sort"),
         Binding("left,less_than_sign", "sort(-1)", "sort by the column before", show=False, id="study.sort-back"),
-        Binding("o", "reverse", "order", show=False, tooltip="Reverse the order.", id="study.order"),
-        Binding("z", "fill", "fill", tooltip="Let the chart fill the screen, and back.", id="study.fill"),
+        Binding("O", "reverse", "order", show=False, tooltip="Reverse the order.", id="study.order"),
+        Binding("z", "fill", "full screen", tooltip="Let the chart fill the screen, and back.", id="study.fill"),
         Binding("W", "report", "write report", show=False, tooltip="As one page to share.", id="study.report"),
         Binding("escape,q", "back", "back", key_display="esc", tooltip="Back; trainings continue.", id="study.back"),
     ]  # fmt: skip

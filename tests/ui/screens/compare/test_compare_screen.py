@@ -159,7 +159,7 @@ async def test_one_of_them_is_opened_alone(two: list[Path]) -> None:
         await lab_of(pilot)
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and len(app.screen.listing.runs) == 2)
-        await pilot.press("space", "down", "c")
+        await pilot.press("space", "down", "C")
         await until(pilot, lambda: isinstance(app.screen, CompareScreen))
         await until(pilot, lambda: "B ━ sigmoid-20" in screen_text(app))
         await pilot.press("enter")

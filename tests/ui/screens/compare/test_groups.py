@@ -157,7 +157,7 @@ async def test_any_marked_runs_become_a_group_that_is_compared_with_a_run(seeds:
         app.screen.query_one(Input).value = "two of mine"
         await pilot.press("enter")
         await until(pilot, lambda: any(row.label.group for row in listing.rows))
-        assert len(listing.rows) == 5
+        await until(pilot, lambda: len(listing.rows) == 5)
         assert len(listing.chosen) == 2
         assert len(listing.chosen_rows) == 1
         # A filter that fits one of the two shows it alone.
@@ -169,7 +169,7 @@ async def test_any_marked_runs_become_a_group_that_is_compared_with_a_run(seeds:
         await pilot.press("enter")
         single = next(at for at, row in enumerate(listing.rows) if row.name == "wide seed 0")
         listing.choose(single)
-        await pilot.press("c")
+        await pilot.press("C")
         await until(pilot, lambda: isinstance(app.screen, CompareScreen))
         compared = app.screen
         assert isinstance(compared, CompareScreen)

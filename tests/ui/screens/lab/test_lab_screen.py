@@ -366,7 +366,7 @@ async def test_the_experiment_is_copied_as_a_string_and_pasted() -> None:
     app = GradtuiApp(resolve("relu-20"))
     async with app.run_test(size=(80, 24)) as pilot:
         lab = await lab_of(pilot)
-        await pilot.press("C")
+        await pilot.press("Z")
         await until(pilot, lambda: app.clipboard.startswith("gt1-"))
         assert resolve(app.clipboard) == lab.workbench.experiment
         lab.workbench.take(resolve("sigmoid-20"))

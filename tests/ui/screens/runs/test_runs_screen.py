@@ -129,7 +129,7 @@ async def test_sorted_by_any_column_by_keys_and_by_its_head(three: list[Path]) -
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot, 3)
-        await pilot.press("o")
+        await pilot.press("O")
         assert names(screen) == ["alpha", "beta", "gamma"]
         line = screen_text(app).splitlines()[2]
         await pilot.click(RowTable, offset=(line.index("name"), 0))
@@ -203,16 +203,19 @@ async def test_deleted_runs_return(three: list[Path]) -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         screen = await opened(pilot, 3)
+        assert "restore" not in screen_text(app).splitlines()[-1]
         await pilot.press("space", "space", "d")
         await until(pilot, lambda: names(screen) == ["alpha"])
         assert [info.name for info in list_runs()] == ["alpha"]
         await until(pilot, lambda: "u restores" in screen_text(app))
+        await until(pilot, lambda: "u restore " in screen_text(app).splitlines()[-1])
         await pilot.press("d")
         await until(pilot, lambda: "No runs yet" in screen_text(app))
         await pilot.press("u")
         await until(pilot, lambda: names(screen) == ["alpha"])
         await pilot.press("u")
         await until(pilot, lambda: names(screen) == ["gamma", "beta", "alpha"])
+        await until(pilot, lambda: "restore" not in screen_text(app).splitlines()[-1])
         await pilot.press("u")
         await until(pilot, lambda: "nothing was deleted" in screen_text(app))
 
@@ -273,7 +276,7 @@ async def test_a_folder_without_runs_says_what_to_do() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, 0)
         await until(pilot, lambda: "No runs yet" in screen_text(app))
-        await pilot.press("enter", "space", "d", "n", "t", "c", "y")
+        await pilot.press("enter", "space", "d", "n", "t", "C", "y")
         await pilot.pause()
         assert isinstance(app.screen, RunsScreen)
 

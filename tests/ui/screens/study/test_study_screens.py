@@ -81,7 +81,7 @@ async def test_study_is_trained_and_shows_its_charts_and_findings(
         assert "✖ vanishing" in text
         assert [row.outcome.accuracy for row in screen.rows] == [0.1, 0.1, 0.95, 0.95]
         assert "1 of 2" in text
-        await pilot.press("c")
+        await pilot.press("m")
         await until(pilot, lambda: "small: training loss" in screen_text(app))
         await pilot.press("z")
         await pilot.pause()
@@ -201,7 +201,7 @@ async def test_study_file_is_opened_from_its_path(tmp_path: Path) -> None:
         await lab_of(pilot)
         await pilot.press("S")
         await until(pilot, lambda: isinstance(app.screen, StudiesScreen))
-        await pilot.press("o")
+        await pilot.press("ctrl+o")
         await pilot.pause()
         asked = app.screen.query_one(Input)
         asked.value = str(tmp_path / "gone.toml")
@@ -251,7 +251,7 @@ async def test_gradients_of_bars_stand_side_by_side_in_ranked_order(size: tuple[
         # Of the first seed: 9 decades over the 12 steps of 13 layers, norms per root of the layers' parameters.
         drop = -9.0 * 11 / 12 - np.log10(np.sqrt((64 * 16 + 16) / (16 * 16 + 16)))
         assert str(drawn(screen)[0].border_subtitle) == f"input ÷ output {ratio(drop)}"
-        await pilot.press("c")
+        await pilot.press("m")
         await until(pilot, lambda: not drawn(screen) or not drawn(screen)[0].region.area)
         assert "cured: training accuracy" in screen_text(app)
 

@@ -48,6 +48,9 @@ class GraphReader(Protocol):
         """Read the graph behind the roots; `within` is the node of another pass that has begun this one."""
 
 
+NOTHING_KNOWN = KnownLoss()
+"""What is known of a loss whose graph is not read."""
+
 _listeners: list[RootListener] = []
 _readers: list[GraphReader] = []
 _beginners: list[Callable[[], None]] = []
@@ -132,7 +135,7 @@ def _wrapped(original: Callable[..., None]) -> Callable[..., None]:
 
 @untraced
 def _begin_pass(args: Sequence[Any], kwargs: dict[str, Any], *, inner: bool) -> BackwardRoot | None:
-    for begin in _beginners.copy():
+    for begin in tuple(_beginners):
         begin()
     for reader in _readers:
         if reader.wanted:
@@ -156,7 +159,7 @@ def _root(args: Sequence[Any], kwargs: dict[str, Any]) -> BackwardRoot | None:
             return None
         value = _number(tensor)
         reads = any(listener.wants_kind() for listener in _listeners)
-        return None if value is None else BackwardRoot(value, _known(tensor) if reads else KnownLoss())
+        return None if value is None else BackwardRoot(value, _known(tensor) if reads else NOTHING_KNOWN)
     except Exception:
         return None
 
@@ -165,7 +168,7 @@ def _known(root: Tensor) -> KnownLoss:
     # A graph of an unusual form must not cost the number of the loss.
     with contextlib.suppress(Exception):
         return known_loss(root)
-    return KnownLoss()
+    return NOTHING_KNOWN
 
 
 def _only(given: Any) -> Any:
@@ -179,7 +182,7 @@ def _is_one(gradient: Any) -> bool:
 
 
 def _number(tensor: Tensor) -> float | Tensor | None:
-    if tensor.device.type == "cpu":
+    if tensor.is_cpu:
         return float(tensor.item())
     if tensor.is_cuda and torch.cuda.is_current_stream_capturing():
         return None

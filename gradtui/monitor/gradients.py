@@ -150,7 +150,7 @@ class BackwardHook:
         """Call `on_end` at the end of each pass for which `wanted`, called during the pass, returned True."""
         self._wanted = wanted
         self._on_end = on_end
-        self._pass_id = -1
+        self._pass_id = self._refused_pass = -1
         self._handles: list[Any] = []
         known = [(reference, p) for reference in parameters if (p := reference()) is not None]
         # A parameter of a lazy module takes no hook before its first forward pass.
@@ -167,9 +167,16 @@ class BackwardHook:
                 self._with_foreign_hooks[id(parameter)] = parameter._cdata
             hook = parameter.register_post_accumulate_grad_hook(self._accumulated)  # type: ignore[no-untyped-call]
             self._handles.append(hook)
+        self._hooks_set = self._present_hooks()
 
     def _parameters(self) -> list[Tensor]:
         return [p for reference in self._hooked if (p := reference()) is not None]
+
+    def _present_hooks(self) -> list[tuple[int, int]]:
+        """Return for each hooked parameter its tensor, which a swap changes, and how many hooks it has."""
+        return [
+            (p._cdata, len(getattr(p, "_post_accumulate_grad_hooks", None) or ())) for p in self._parameters()
+        ]
 
     @property
     def attached(self) -> bool:
@@ -181,6 +188,9 @@ class BackwardHook:
 
         Raises HooksLost if that would also set hooks of the script again.
         """
+        # To set them takes longer than all else before a pass.
+        if self._present_hooks() == self._hooks_set:
+            return
         for parameter in self._parameters():
             hooks = getattr(parameter, "_post_accumulate_grad_hooks", None) or {}
             if len(hooks) > 1 and not all(map(_is_ours, hooks.values())):
@@ -194,15 +204,20 @@ class BackwardHook:
                     )
             if hooks:
                 parameter._post_accumulate_grad_hooks = hooks
+        self._hooks_set = self._present_hooks()
 
     @untraced
     def _accumulated(self, parameter: Tensor) -> None:
         try:
             # With re-entrant checkpointing, passes run within passes: each calls back, and the last one counts.
             pass_id = running_pass()
-            if pass_id != self._pass_id and self._wanted():
+            if pass_id == self._pass_id or pass_id == self._refused_pass:
+                return
+            if self._wanted():
                 self._pass_id = pass_id
                 _call_at_end_of_pass(self._call_behind_others)
+            else:
+                self._refused_pass = pass_id
         except Exception:
             # Without this hook, the norms are only known at the optimizer's step.
             self.stop()
@@ -214,6 +229,10 @@ class BackwardHook:
             _call_at_end_of_pass(self._on_end)
         except Exception:
             self.stop()
+
+    def forget_pass(self) -> None:
+        """Ask again whether the pass is wanted that goes on after a step within it."""
+        self._refused_pass = -1
 
     def version(self) -> GradVersion | None:
         """Return the version of one parameter's gradient; None where no parameter has one.

@@ -226,6 +226,7 @@ class OptimizerHook:
     def _end_step(self, *, closure: bool = False) -> None:
         step, self._step, self._arrived = self._step, None, None
         self._in_step = False
+        self._backward.forget_pass()
         self._idleness.after_step()
         if step is not None:
             self._check_present(step.after.norms)

@@ -291,6 +291,29 @@ def test_a_pass_of_another_thread_replaces_no_hook_that_may_be_running(
     assert within == [0]
 
 
+def test_a_pass_that_is_not_wanted_is_asked_about_once_and_again_after_a_step_within_it() -> None:
+    model, asked, steps = net(), [], []
+    hook = BackwardHook(
+        [lambda: model.weight, lambda: model.bias],  # type: ignore[list-item]
+        lambda: None,
+        lambda: asked.append(1),  # type: ignore[arg-type, return-value, func-returns-value]
+    )
+    for _ in range(3):
+        loss_of(model).backward()
+    assert len(asked) == 3
+
+    def steps_within(parameter: torch.Tensor) -> None:
+        steps.append(1)
+        hook.forget_pass()
+
+    for parameter in model.parameters():
+        parameter.register_post_accumulate_grad_hook(steps_within)
+    loss_of(model).backward()
+    assert len(steps) == 2
+    assert len(asked) == 5
+    hook.remove()
+
+
 def test_the_training_is_the_same_bit_for_bit() -> None:
     def weights(watched: bool) -> torch.Tensor:
         model = net()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from gradtui.charts.palette import ramp
@@ -76,6 +77,7 @@ pre, code {{ font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospa
 pre {{ background: var(--panel); border-radius: .25rem; padding: .75rem; overflow-x: auto; margin: .5rem 0; }}
 main > pre {{ white-space: pre-wrap; }}
 ol.advice pre {{ white-space: pre-wrap; padding: .4rem .75rem; }}
+.option {{ display: inline-block; }}
 .scroll {{ overflow-x: auto; overflow-wrap: normal; }}
 .scroll td, .scroll th {{ white-space: nowrap; }}
 table {{ border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }}
@@ -148,7 +150,7 @@ def _block(block: Block) -> str:
             return _notice(block)
         case kinds.Advice():
             price = f' <span class="weak">Costs: {markup(block.price)}</span>' if block.price else ""
-            source = f"<pre>{_lines(block.source)}</pre>" if block.source else ""
+            source = f"<pre>{_OPTION.sub(_UNBROKEN, _lines(block.source))}</pre>" if block.source else ""
             return f"<li><strong>{markup(block.name)}</strong><br>{markup(block.why)}{price}{source}</li>"
         case kinds.Grid():
             return _table(block)
@@ -185,6 +187,11 @@ def _table(grid: kinds.Grid) -> str:
     lines = "".join("<tr>" + "".join(f"<td>{markup(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     style = ' class="numbers"' if grid.numbers else ""
     return f'<div class="scroll"><table{style}><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+_OPTION = re.compile(r"--set \S+")
+_UNBROKEN = r'<span class="option">\g<0></span>'
+"""What keeps an option of the command line together, since a browser also breaks lines at hyphens."""
 
 
 def _lines(text: str) -> str:

@@ -127,7 +127,7 @@ def _headline(shared: SharedRun) -> Iterator[Block]:
     ]
     figures.append(("test accuracy", summary["accuracy"]["test"], percent))
     if known := [f"{name} {written(value)}" for name, value, written in figures if value is not None]:
-        yield Prose(f"At the end: {', '.join(known)}.")
+        yield Prose(f"At the last step: {', '.join(known)}.")
 
 
 def _parameters(shared: SharedRun) -> int:

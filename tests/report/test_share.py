@@ -142,6 +142,7 @@ def test_numbers_and_findings_are_those_of_diagnose(run: Path, tmp_path: Path, e
             assert cure["name"] in said
             for path in cure["set"]:
                 assert f"--set {path}=" in said
+                assert ending != "html" or f'<span class="option">--set {path}=' in text
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -208,7 +208,8 @@ _OPENING, _CLOSING = "（「『《【", "，。、；：！？）」』》】"
 
 def flowed(text: str) -> str:
     """Return a text without the line breaks of its file; an empty line begins a new paragraph."""
-    parts = [re.sub(rf"(?<={_WIDE})\n(?={_WIDE})", "", part) for part in re.split(r"\n\s*\n", text.strip())]
+    joined = rf"(?<={_WIDE})\n(?={_WIDE})|(?<=[{_CLOSING}])\n"
+    parts = [re.sub(joined, "", part) for part in re.split(r"\n\s*\n", text.strip())]
     return "\n".join(" ".join(part.split()) for part in parts)
 
 

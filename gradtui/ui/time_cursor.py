@@ -80,12 +80,17 @@ class TimeCursor:
             metric = next_drawn(run.request.metric, run.metrics, forward).name
             self.show(metric=metric, factors=False, plane=False)
 
-    def show_factors(self) -> None:
-        """Show the factors that backpropagation multiplies, over time where the net is recurrent; or the gradient."""
+    def show_factors(self, *, keep: bool = False) -> None:
+        """Show the factors that backpropagation multiplies, over time where the net is recurrent; or the gradient.
+
+        keep: leave the factors as they are where they are drawn already.
+        """
         run = self._followed()
         if run is None:
             return
         metric = next((name for name in ("hidden_grad", "backward_gain") if name in run.metrics), None)
+        if run.request.draws_factors and keep:
+            return
         if run.request.draws_factors:
             self.show(metric="grad_norm", factors=False, plane=False)
         elif metric is None:
@@ -93,10 +98,10 @@ class TimeCursor:
         else:
             self.show(metric=metric, factors=True, plane=False)
 
-    def show_plane(self) -> None:
-        """Show what the net computes over the plane, or the layers again."""
+    def show_plane(self, *, keep: bool = False) -> None:
+        """Show what the net computes over the plane, or the layers again. keep: leave the picture if it is shown."""
         run = self._followed()
-        if run is not None:
+        if run is not None and not (keep and run.request.plane):
             self.show(plane=not run.request.plane)
 
     def _request(self, run: FollowedRun, request: ViewRequest) -> None:
@@ -128,4 +133,12 @@ class TimeActions:
 
     def action_factors(self) -> None:
         """Draw the factors that backpropagation multiplies, or the gradient again."""
-        self.cursor.show_factors()
+        self.cursor.show_factors(keep=self.reveal_charts())
+
+    def action_plane(self) -> None:
+        """Show what the net computes over the plane, or the layers again."""
+        self.cursor.show_plane(keep=self.reveal_charts())
+
+    def reveal_charts(self) -> bool:
+        """Show the charts of the layers where they are hidden, and return whether they were."""
+        return False

@@ -242,6 +242,7 @@ def test_lines_are_counted_in_columns_of_a_terminal() -> None:
     assert wrapped("one\ntwo\n\nthree", 80) == ["one two", "three"], "an empty line begins a paragraph"
     assert wrapped("梯度消失", 4) == ["梯度", "消失"]
     assert wrapped("梯度\n消失", 80) == ["梯度消失"], "no blank where a line of the file ends"
+    assert wrapped("消失。\nAdam", 80) == ["消失。Adam"]
     assert wrapped("梯度消失，爆炸", 8) == ["梯度消", "失，爆炸"], "no comma begins a line"
     assert wrapped("看（图）", 6) == ["看", "（图）"]
     assert len(wrapped("word " * 60, 76)) <= MOST_LESSON_LINES

@@ -80,6 +80,21 @@ async def test_a_key_of_the_lab_shows_the_product_with_its_parts(size: tuple[int
         assert "Gradient of each layer" in screen_text(app)
 
 
+async def test_the_key_leads_to_the_product_from_a_tab_that_hides_it() -> None:
+    app = GradtuiApp(attach=recorded("sigmoid-20", factor=0.25, slope=0.25))
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.followed is not None and bool(lab.followed.metrics))
+        for tab in ("3", "4", "3"):
+            await pilot.press(tab)
+            await until(pilot, lambda: "Factors " not in screen_text(app))
+            await pilot.press("P")
+            await until(pilot, lambda: "Factors " in screen_text(app))
+            assert lab.followed.request.draws_factors
+        await pilot.press("P")
+        await until(pilot, lambda: "Gradient of each layer" in screen_text(app))
+
+
 async def test_the_page_of_a_layer_has_the_product_too() -> None:
     app = GradtuiApp(attach=recorded("sigmoid-20", 0.24, 0.25))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -369,9 +369,9 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
 
         explain(self, self.followed, self.view.disk)
 
-    def action_plane(self) -> None:
-        """Show what the net computes over the plane, or the layers again."""
-        self.view.show_plane(self.cursor, self.action_tab)
+    def reveal_charts(self) -> bool:
+        """Show the charts of the layers where they are hidden, and return whether they were."""
+        return self.view.reveal_charts(self.action_tab)
 
     def action_find_layer(self) -> None:
         """Point at a layer by its name."""

@@ -35,7 +35,6 @@ from gradtui.ui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from gradtui.training.launch import Trainer
-    from gradtui.ui.time_cursor import TimeCursor
 
 
 class RunView:
@@ -189,13 +188,13 @@ class RunView:
         """Return whether a script's run is shown and the builder, which could train something else, is hidden."""
         return self._screen.has_class("-script")
 
-    def show_plane(self, cursor: TimeCursor, open_tab: Callable[[str], None]) -> None:
-        """Show the picture of what the net computes, or the layers again."""
+    def reveal_charts(self, open_tab: Callable[[str], None]) -> bool:
+        """Show the charts of the layers where they are hidden, and return whether they were."""
         pane = self._screen.query_one(GradientPane)
-        if self.run is not None and (pane.display or not self.run.request.plane):
-            cursor.show_plane()
+        hidden = not pane.display
         if not pane.has_focus:
             open_tab("gradient")
+        return hidden
 
     def show_status(self) -> None:
         """Paint the first line."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from gradtui.monitor.call_order import running_node
 from gradtui.monitor.gradients import running_pass
 from gradtui.monitor.loss_kind import KnownLoss, known_loss
+from gradtui.monitor.stopwatch import Stopwatch
 from gradtui.monitor.untraced import left_alone, untraced
 
 
@@ -29,6 +30,9 @@ class BackwardRoot:
 
 class RootListener(Protocol):
     """A RootListener may ask for the roots of backward passes."""
+
+    stopwatch: Stopwatch
+    """It counts the time that this takes."""
 
     def wants_root(self) -> bool:
         """Return whether the root of the pass that begins now is needed."""
@@ -135,6 +139,9 @@ def _wrapped(original: Callable[..., None]) -> Callable[..., None]:
 
 @untraced
 def _begin_pass(args: Sequence[Any], kwargs: dict[str, Any], *, inner: bool) -> BackwardRoot | None:
+    # What is done once for all of them counts for the first.
+    costs = next((listener.stopwatch.hooks for listener in _listeners), None)
+    began = 0.0 if costs is None else costs.begin()
     for begin in tuple(_beginners):
         begin()
     for reader in _readers:
@@ -143,7 +150,10 @@ def _begin_pass(args: Sequence[Any], kwargs: dict[str, Any], *, inner: bool) -> 
             roots = given if isinstance(given, list | tuple) else [given]
             tensors = [tensor for tensor in roots if isinstance(tensor, Tensor)]
             reader.read(tensors, running_node() if inner else None)
-    return None if inner else _root(args, kwargs)
+    root = None if inner else _root(args, kwargs)
+    if costs is not None:
+        costs.end(began)
+    return root
 
 
 def _root(args: Sequence[Any], kwargs: dict[str, Any]) -> BackwardRoot | None:

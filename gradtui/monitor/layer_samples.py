@@ -203,6 +203,11 @@ class LayerSampler:
             self._size_copies.send((step, timestamp, layers), counts.numpy() if counts.is_cpu else counts, [])
             self._sparse.written(step)
 
+    @property
+    def waiting(self) -> bool:
+        """Return whether any numbers are on their way to the host."""
+        return self._copies.waiting or self._size_copies.waiting
+
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived on the host; with `wait`, wait for all that was sent."""
         for (step, timestamp, layers), (counted, _) in self._size_copies.receive(wait=wait):

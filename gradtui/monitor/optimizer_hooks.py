@@ -141,6 +141,14 @@ class OptimizerHook:
 
     def _pass_wanted(self) -> bool:
         """Count a backward pass, and return whether to measure at its end."""
+        hooks = self._recorder.stopwatch.hooks
+        began = hooks.begin()
+        self._count_pass()
+        hooks.end(began)
+        due = self._recorder.due or self._recorder.sampling or self._watched.scaler.found
+        return due and self.guard.open
+
+    def _count_pass(self) -> None:
         self._passes += 1
         if self._watched.known and not self._in_step and self._would_miss_steps():
             moved_on = self._idleness.after_pass(self._backward.weight_version(), self._recorder.step)
@@ -148,8 +156,6 @@ class OptimizerHook:
                 self._recorder.explain_end(LOST_OPTIMIZER)
         if self._recorder.wants_root():
             self._roots.add(running_root())
-        due = self._recorder.due or self._recorder.sampling or self._watched.scaler.found
-        return due and self.guard.open
 
     def _would_miss_steps(self) -> bool:
         """Return whether steps that something else takes would be missed: not where they are watched anew."""
@@ -189,7 +195,11 @@ class OptimizerHook:
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self._in_step = True
         if not (self._recorder.due or self._recorder.sampling):
-            if self._recorder.can_look_closely and self._alarm.rings(self._recorder.step_seconds):
+            hooks = self._recorder.stopwatch.hooks
+            began = hooks.begin()
+            rings = self._recorder.can_look_closely and self._alarm.rings(self._recorder.step_seconds)
+            hooks.end(began)
+            if rings:
                 with self._recorder.stopwatch.on("recording"):
                     self._begin_step()
                     now = self._gradients.read()

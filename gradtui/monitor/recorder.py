@@ -115,13 +115,11 @@ class ScriptRecorder:
 
     @property
     def overhead(self) -> float:
-        """Return the time of recording divided by the time of the training itself since its first step.
-
-        This includes work that is done only once, which the budget does not.
-        """
+        """Return the time of recording over that of the training itself since its first step. It includes what is done
+        only once, and short hooks at every step, which the budgets do not."""
         training = self._recording_budget.training
-        once = self._setup_seconds / training if training else 0.0
-        return self._recording_budget.overhead + self._sampling_budget.overhead + once
+        beside = (self._setup_seconds + self.stopwatch.hooks.seconds) / training if training else 0.0
+        return self._recording_budget.overhead + self._sampling_budget.overhead + beside
 
     def wants_root(self) -> bool:
         """Return whether the loss of the next step is to be read from its backward pass.
@@ -224,6 +222,7 @@ class ScriptRecorder:
                 self.layer_samples.send(self.step, moment)
         self.losses.end_step(self.step, moment)
         self.log.end_step(self.step, moment)
+        self.stopwatch.hooks.end_step()
         if self.stopwatch.lap_seconds > LAP_SECONDS:
             self.publish()
             self._count_time(bool(steps), sampled)
@@ -274,7 +273,7 @@ class ScriptRecorder:
         if self._layout is None or self._tables is None:
             return
         self._write_arrived(self._layout, self._tables, wait=wait)
-        if self._updates.waiting or self._reducer is not None:
+        if self._updates.waiting or self.layer_samples.waiting or self._reducer is not None:
             with self.stopwatch.on("sampling"):
                 self._updates.catch_up(wait=wait)
                 self.layer_samples.catch_up(wait=wait)

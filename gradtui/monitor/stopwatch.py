@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
+from statistics import median
 from types import TracebackType
 from typing import Literal
 
@@ -18,6 +21,43 @@ WAITS_FILE = "/proc/thread-self/schedstat"
 """Where Linux tells for how many nanoseconds this thread was ready to run while other programs had the processor."""
 WAITS_SECONDS = 0.25
 """The file is read once in that time at most: to open it takes as long as measuring a few gradients."""
+
+
+TIMED_STEP = 16
+"""One step in so many has its hooks timed: they are too short to be timed at every step."""
+
+
+class HookCosts:
+    """HookCosts estimates the time of the hooks that run at every step, recorded or not."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._timing = False
+        self._steps = 0
+        self._of_step = 0.0
+        self._timed: deque[float] = deque(maxlen=15)
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds of all steps so far."""
+        return self._steps * median(self._timed) if self._timed else 0.0
+
+    def begin(self) -> float:
+        """Return the time at which a hook begins, 0.0 where the step is not timed."""
+        return self._clock() if self._timing else 0.0
+
+    def end(self, begin: float) -> None:
+        """Count a hook that began at that time."""
+        if begin:
+            self._of_step += self._clock() - begin
+
+    def end_step(self) -> None:
+        """Note that a step has ended."""
+        if self._timing:
+            self._timed.append(self._of_step)
+            self._of_step = 0.0
+        self._steps += 1
+        self._timing = self._steps % TIMED_STEP == 1
 
 
 class Stopwatch:
@@ -35,6 +75,8 @@ class Stopwatch:
         """`device` is that of the training."""
         self._clock = clock_of(device)
         self._waits = None if self._clock is time.perf_counter else _ProcessorWaits()
+        self.hooks = HookCosts(self._clock)
+        """The hooks that run without a purpose of this stopwatch, as switching takes about as long as they do."""
         self._owed = 0.0
         """Seconds of waiting that are still to be taken from the training's time."""
         self._own: dict[Purpose, float] = {"recording": 0.0, "sampling": 0.0, "setup": 0.0}

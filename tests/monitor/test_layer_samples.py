@@ -98,6 +98,9 @@ def test_samples_are_what_torch_holds(
         ]
         for metric in row[0]:
             wanted.setdefault(metric, []).append([float(one[metric]) for one in row])
+    assert probe._session is not None
+    # The samples of updates may arrive some milliseconds earlier than these.
+    probe._session.recorder._updates.catch_up(wait=True)
     run = opened(probe)
     at = [run.layer_names.index(name) for name in ("first", "last")]
     others = [run.layer_names.index(name) for name in ("frozen", "unused")]

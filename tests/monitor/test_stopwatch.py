@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from gradtui.monitor.stopwatch import WAITS_FILE, Stopwatch, _waited
+from gradtui.monitor.stopwatch import WAITS_FILE, HookCosts, Stopwatch, _waited
 
 CPU = torch.device("cpu")
 BUSY = "import time\nwhile True: time.perf_counter()"
@@ -95,3 +95,16 @@ def test_a_system_that_tells_no_waits_leaves_them_in_the_training(monkeypatch: p
     stopwatch = Stopwatch(CPU)
     time.sleep(0.3)
     assert stopwatch.lap()["training"] >= 0.29
+
+
+def test_hooks_that_are_timed_at_some_steps_count_for_all_and_one_slow_step_does_not() -> None:
+    now = [1.0]
+    costs = HookCosts(lambda: now[0])
+    for step in range(1, 161):
+        for _ in range(3):
+            began = costs.begin()
+            now[0] += 0.5 if step == 50 else 2e-6
+            costs.end(began)
+        now[0] += 1e-3
+        costs.end_step()
+    assert costs.seconds == pytest.approx(160 * 6e-6, rel=1e-6)

@@ -158,8 +158,10 @@ class LayerSampler:
                 first = _moment(state, FIRST)
                 if first is not None and first.shape == parameter.shape:
                     second = _moment(state, SECOND)
+                    # A moment has all the numbers of its parameter, of which a sparse gradient holds some.
+                    gradient = parameter.grad.to_dense() if parameter.grad.is_sparse else parameter.grad
                     layer.append(
-                        (_sample(first), None if second is None else _sample(second), _sample(parameter.grad))
+                        (_sample(first), None if second is None else _sample(second), _sample(gradient))
                     )
             found.append(layer)
         if any(found):

@@ -176,3 +176,25 @@ def test_moments_of_vanishing_gradients_keep_their_direction() -> None:
     np.testing.assert_allclose(found["moment_cosine"][0], 0.96, rtol=1e-6)
     assert all(absent_in(values)[1] for values in found.values())
     assert absent_in(found["second_moment"]).all()
+
+
+def test_moments_of_sparse_gradients_are_compared_with_all_numbers_of_the_weight(
+    home: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gradtui.probe.sampling_budget.SamplingBudget.due", lambda self: True)
+    monkeypatch.setattr(layer_samples, "EVERY", 1)
+    model = nn.Embedding(50, 8, sparse=True)
+    optimizer = torch.optim.SparseAdam(model.parameters(), 0.01)
+    probe, wanted = gradtui.watch(model, optimizer, budget=None), []
+    for _ in range(4):
+        optimizer.zero_grad()
+        model(torch.randint(0, 50, (6,))).square().sum().backward()
+        optimizer.step()
+        assert model.weight.grad is not None
+        gradient, first = model.weight.grad.to_dense(), optimizer.state[model.weight]["exp_avg"]
+        wanted.append(
+            float(nn.functional.cosine_similarity(first.flatten(), gradient.flatten(), dim=0, eps=0))
+        )
+    steps, cosines = opened(probe).layers("moment_cosine")
+    assert steps.tolist() == [2, 3, 4]
+    np.testing.assert_allclose(cosines[:, 0], wanted[1:], rtol=1e-5)

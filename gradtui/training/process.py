@@ -27,7 +27,7 @@ from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, read_origin, write_meta
 from gradtui.runs.reserve import keep_reserve
-from gradtui.runs.run_lock import train_alone
+from gradtui.runs.run_lock import NOT_STARTED, train_alone
 from gradtui.runs.safe_files import open_file
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import StopRequest
@@ -148,7 +148,11 @@ def train_folder(folder: Path, *, shared: bool = False) -> int:
 
 
 def _train_locked(folder: Path, shared: bool) -> int:
-    _detach(folder)
+    try:
+        _detach(folder)
+    except OSError as error:
+        print(f"{folder / LOG_FILE}: {error.strerror}", file=sys.stderr)
+        return NOT_STARTED
     stop = StopRequest()
     stop.listen()
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -161,7 +161,7 @@ def test_screen_is_left_from(screen: str, dead: str, opened: Open, home: Path) -
     terminal, server = opened(Path(dead))
     keys, there = {
         "layer": ("2\r", "parameters"),
-        "study": ("S\x1b[F\r", "depths"),
+        "study": ("S\r", "depths"),
         "compare": ("r \x1b[B C", "compare"),
         "runs": ("r", "runs"),
         "log": ("L", ""),

@@ -156,6 +156,25 @@ def test_run_with_zeros_behind_a_file_is_resumed(name: str, way: str, template: 
     assert len(open_run(folder).layers("grad_norm")[0]) == 9
 
 
+@pytest.mark.parametrize("way", ["fifo", "socket", "link to nothing", "folder"])
+def test_trainer_without_a_log_starts_nothing_and_says_so(way: str, template: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(template, home)
+    folder = home / "runs" / RUN
+    REPLACED[way](folder / "trainer.log")
+    before = (folder / "scalars.f32").read_bytes()
+
+    def work() -> int:
+        from gradtui.training.process import train_folder
+
+        return train_folder(folder)
+
+    outcome = run_bounded(work)
+    assert (outcome.code, outcome.fault) == (2, "")
+    assert outcome.stderr.startswith(f"{folder / 'trainer.log'}: ")
+    assert (folder / "scalars.f32").read_bytes() == before
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_run_is_resumed_or_refused(seed: int, template: Path, tmp_path: Path) -> None:
     assert faults_of_case(lambda rng, place: attack_on_resume(rng, template, place), seed, tmp_path) == []

@@ -78,8 +78,15 @@ def _choices(parser: ArgumentParser) -> list[tuple[str, list[str]]]:
 
 
 def _words_of(parser: ArgumentParser) -> list[str]:
-    """Return the names of the presets if the command takes an experiment."""
-    return _presets() if any(action.metavar == "EXPERIMENT" for action in parser._actions) else []
+    """Return the names that a command takes: of the presets for an experiment, or of the lessons."""
+    taken = {action.metavar for action in parser._actions}
+    return [*(_presets() if "EXPERIMENT" in taken else []), *(_lessons() if "LESSON" in taken else [])]
+
+
+def _lessons() -> list[str]:
+    from gradtui.lessons.library import lessons
+
+    return [entry.lesson.lesson for entry in lessons()]
 
 
 def _fish(commands: Mapping[str, Subcommand], parsers: Mapping[str, ArgumentParser]) -> str:

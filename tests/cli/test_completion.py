@@ -45,6 +45,7 @@ def test_bash_completes_commands_and_presets(scripts: dict[str, str]) -> None:
     }
     assert completed(scripts["bash"], "gradtui", "diag") == ["diagnose"]
     assert completed(scripts["bash"], "gradtui", "run", "sigmoid-2") == ["sigmoid-20"]
+    assert completed(scripts["bash"], "gradtui", "learn", "van") == ["vanishing"]
 
 
 def test_bash_completes_options_and_their_values(scripts: dict[str, str]) -> None:

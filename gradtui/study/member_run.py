@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.monitor import RunMonitor
 from gradtui.diagnosis.outcome import Outcome
+from gradtui.judgement import Judgement, judge
 from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
@@ -66,6 +67,7 @@ class MemberRun:
         self._existed_before = False
         self._findings: tuple[Finding, ...] = ()
         self._outcome: Outcome | None = None
+        self._judgement: Judgement | None = None
         self._result: RunResult | None = None
         self._process: TrainerProcess | None = None
         self._final: dict[str, Any] | None = None
@@ -182,10 +184,19 @@ class MemberRun:
         try:
             monitor.diagnose()
             evidence, findings, outcome = monitor.evidence, monitor.findings or (), monitor.outcome
+            judged = monitor.judged
             assert evidence is not None
             assert outcome is not None
+            assert judged is not None
             self._result = result_of(evidence, findings, outcome)
             self._findings, self._outcome = findings, outcome
+            self._judgement = judge(
+                monitor.findings,
+                live=not evidence.finished,
+                step=evidence.step,
+                enough=judged.enough_steps,
+                objection=monitor.objection(),
+            )
         except Exception as error:
             self._problem = _line(error)
         self._settle()
@@ -225,6 +236,7 @@ class MemberRun:
             row,
             codes=row.outcome.codes,
             evidence=tuple(found.evidence for found in self._findings if found.severity != "info"),
+            judgement=self._judgement,
             result=self._result if row.ended else None,
         )
 

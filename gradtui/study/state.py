@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.outcome import Outcome, Verdict
+from gradtui.judgement import Judgement
 from gradtui.runs.status import State
 from gradtui.study.chart_data import Chart
 from gradtui.study.plan import Member
@@ -55,6 +56,8 @@ class StudyRow:
     """The codes of its critical findings and warnings; `degradation` appears only after shallower runs have ended."""
     evidence: tuple[str, ...] = ()
     """One sentence for each of those findings."""
+    judgement: Judgement | None = None
+    """The judgement on the run, as the list of runs shows it; None before the first diagnosis."""
     result: RunResult | None = None
     """The result of the run; None before its end."""
     verdict: Verdict | None = None

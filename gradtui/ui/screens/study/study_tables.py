@@ -10,6 +10,7 @@ from textual.content import Content
 
 from gradtui import words
 from gradtui.diagnosis.outcome import Outcome
+from gradtui.judgement import MARKS
 from gradtui.study.state import COMPLETED_STATES, StudyRow
 from gradtui.ui.screens.study.study_store import StudyEntry
 from gradtui.ui.widgets.row_table import Column
@@ -91,11 +92,18 @@ def _share_trained(row: StudyRow) -> float | None:
 
 
 def _findings(row: StudyRow) -> Content:
+    judgement = row.judgement
     if row.codes:
-        return Content.styled("✖ " + ", ".join(row.codes), "$error")
+        # Degradation, which only the other runs show, is not in the judgement on this one.
+        mild = judgement is not None and set(row.codes) <= set(judgement.codes) and not judgement.critical
+        mark, colour = MARKS["warning" if mild else "critical"]
+        return Content.styled(f"{mark} {', '.join(row.codes)}", colour)
     if row.reason:
         return Content.styled(printable(row.reason), "$warning")
-    return Content.styled("✓" if row.completed else "", "$success")
+    if not row.completed or judgement is None:
+        return Content("")
+    mark, colour = judgement.mark
+    return Content.styled(f"{mark} {printable(judgement.words)}", colour)
 
 
 # -- the cures of a run

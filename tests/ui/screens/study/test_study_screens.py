@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from textual.widgets import Input
 
+from gradtui.diagnosis.ended_runs import EndedRuns
 from gradtui.experiment import to_dict
+from gradtui.judgement import TOO_SHORT
 from gradtui.runs.folder import runs_root
+from gradtui.runs.library import list_runs
 from gradtui.study.presets import names
 from gradtui.study.spec import Change, Compare, StudySpec, dumps
 from gradtui.study.study_folder import OWNER_FILE, STUDY_FILE
@@ -98,6 +101,25 @@ async def test_study_is_trained_and_shows_its_charts_and_findings(
         await until(pilot, lambda: isinstance(app.screen, StudyScreen))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, LabScreen))
+
+
+async def test_the_table_judges_each_run_as_the_list_of_runs_does() -> None:
+    def briefly(trainer: Trainer) -> None:
+        learns = trainer.experiment.net[0].activation == "relu"
+        trainer.train(decades=0.3, learns=learns, steps=60 if learns else 5)
+
+    app = GradtuiApp()
+    async with app.run_test(size=(160, 36)) as pilot:
+        screen, _ = await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(briefly))))
+        await pilot.press("space")
+        await until(pilot, lambda: "✓ all 4 trained" in screen_text(app))
+        await until(pilot, lambda: all(row.judgement for row in screen.rows))
+        await until(pilot, lambda: screen_text(app).count("✓ no problems") == 2)
+        assert screen_text(app).count(f"◌ {TOO_SHORT[:12]}") == 2
+        # These trainers record no diagnosis, so the list makes one.
+        assert EndedRuns().diagnose(list_runs(runs_root()), 5.0)
+        listed = {info.run: info.summary.judgement for info in list_runs(runs_root())}
+        assert {row.folder: row.judgement for row in screen.rows} == listed
 
 
 async def test_training_continues_when_the_screen_is_left_and_is_found_again() -> None:

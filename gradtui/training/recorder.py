@@ -18,7 +18,7 @@ from gradtui.training.sampling import sampled_tables
 from gradtui.training.session import Session
 from gradtui.training.step import StepResult
 
-HOLD_SECONDS, FLUSH_SECONDS = 0.04, 0.08
+HOLD_SECONDS, FLUSH_SECONDS = 0.04, 0.06
 """The rows of so many seconds are written together, into memory and then to disk: each alone costs several times as
 much. Both together are what a viewer lags behind."""
 NONFINITE_STEPS = 20

@@ -50,12 +50,7 @@ HELP_TEXT = (
 KEYS: list[BindingType] = [
     Binding("u", "restore", "restore", tooltip="Restore what was deleted just now.", id="runs.restore"),
     Binding(
-        "u",
-        "undelete",
-        "restore",
-        show=False,
-        tooltip="Restore what was deleted last.",
-        id="runs.undelete",
+        "u", "undelete", "restore", show=False, tooltip="Restore what was deleted last.", id="runs.undelete"
     ),
     Binding("enter", "open", "open", key_display="⏎", tooltip="See this run.", id="runs.open"),
     Binding(

@@ -72,7 +72,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "pretrained": ((120, 36), "pretrain-autoencoder", TRAINED),
     "runs": ((120, 36), "sigmoid-20", ("r",)),
     "compare": ((120, 36), "sigmoid-20", ("r", "space", "space", "space", "C", "-")),
-    "study": ((120, 36), "sigmoid-20", ("S", "enter")),
+    "study": ((120, 36), "sigmoid-20", ("S", "enter", "-")),
     "watched": ((120, 36), "sigmoid-20", ("r", "enter", "g")),
     "plane": ((120, 36), "spirals-residual", (*TRAINED, "D")),
     "plane-sigmoid": ((120, 36), "spirals-sigmoid", (*TRAINED, "D")),

@@ -115,8 +115,10 @@ READING_SECONDS = 1.0
 DIAGNOSIS_SECONDS = 0.3
 """The time between two readings in which runs without a diagnosis are diagnosed."""
 
-NONE_YET = "No runs yet. Press esc, then space to train one."
-NONE_FITS = "No run matches. esc clears the filter."
+NONE_YET, NONE_FITS = (
+    "No runs yet. Press esc, then space to train one.",
+    "No run matches. esc clears the filter.",
+)
 
 
 class RunsScreen(OneAnswer["Path | None"]):

@@ -162,7 +162,7 @@ def test_screen_is_left_from(screen: str, dead: str, opened: Open, home: Path) -
     keys, there = {
         "layer": ("2\r", "parameters"),
         "study": ("S\r", "depths"),
-        "compare": ("r \x1b[B C", "compare"),
+        "compare": ("r \x1b[B C", "Waterfalls"),
         "runs": ("r", "runs"),
         "log": ("L", ""),
         "report": ("W", ""),

@@ -13,6 +13,9 @@ from gradtui.runs.run_info import RunInfo
 from gradtui.ui.screens.run_note import on_one_line
 from gradtui.words import duration, net_in_words, number, percent, printable
 
+HINT = "findings:vanishing  depth>20  accuracy<50%  status:finished  tag:paper  name:sig*  optimizer.lr>0.1  -tag:old"
+"""What a filter may look like, with one example a kind of word."""
+
 
 @dataclass(frozen=True)
 class RunCount:

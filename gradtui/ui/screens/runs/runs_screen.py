@@ -24,12 +24,10 @@ from gradtui.ui.keys import NOTE_KEY
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.runs.run_actions import RunActions
-from gradtui.ui.screens.runs.run_lines import RunCount, RunDetail, RunsBar
+from gradtui.ui.screens.runs.run_lines import HINT, RunCount, RunDetail, RunsBar
 from gradtui.ui.screens.runs.run_list import RunList
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable
-
-HINT = "findings:vanishing  depth>20  accuracy<50%  status:finished  tag:paper  name:sig*  optimizer.lr>0.1  -tag:old"
 
 HELP_TEXT = (
     "## Runs\n\n**gradient** is the gradient of each layer at the last step, from input to output: the highest block "
@@ -115,10 +113,8 @@ READING_SECONDS = 1.0
 DIAGNOSIS_SECONDS = 0.3
 """The time between two readings in which runs without a diagnosis are diagnosed."""
 
-NONE_YET, NONE_FITS = (
-    "No runs yet. Press esc, then space to train one.",
-    "No run matches. esc clears the filter.",
-)
+NONE_YET = "No runs yet. Press esc, then space to train one."
+NONE_FITS = "No run matches. esc clears the filter."
 
 
 class RunsScreen(OneAnswer["Path | None"]):

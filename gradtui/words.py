@@ -116,11 +116,12 @@ def about(value: float) -> str:
 
 
 _EXPONENT = re.compile(r"(?<=\d)(?:\.0+)?e([+-])0*(?=\d)")
+_ZERO = re.compile(r"(?<![\d.])0(?:\.0+)?e[+-]0+(?!\d)")
 
 
 def plain_exponents(text: str) -> str:
     """Return a text whose numbers have exponents as people write them: ``1e-9`` and not ``1.0e-09``."""
-    return _EXPONENT.sub(lambda found: "e-" if found[1] == "-" else "e", text)
+    return _EXPONENT.sub(lambda found: "e-" if found[1] == "-" else "e", _ZERO.sub("0", text))
 
 
 def setting(value: float) -> str:

@@ -85,6 +85,7 @@ def test_in_a_terminal_a_long_description_continues_under_its_beginning(
         ("2.50e-04 of 1e+05", "2.50e-4 of 1e5"),
         ("1e-10", "1e-10"),
         ("1e+100", "1e100"),
+        ("by 0.0e+00 of 10.0e+00 and 0e+00", "by 0 of 10e0 and 0"),
         ("0.05, nan, inf, the-09 of relu-20", "0.05, nan, inf, the-09 of relu-20"),
     ],
 )

@@ -10,6 +10,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -100,6 +101,7 @@ print(len(lessons("zh")), len(shipped), len(many), "Start" in documentation(), l
 """
 
 
+@pytest.mark.long
 def test_all_that_ships_is_read_from_a_zip_and_without_docstrings(tmp_path: Path) -> None:
     """Presets, studies, lessons, digits and documentation, as a zipped installation under python -OO has them."""
     archive = tmp_path / "gradtui.zip"

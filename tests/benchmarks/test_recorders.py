@@ -67,6 +67,7 @@ def test_models_are_what_they_are_called(name: str) -> None:
     assert torch.isfinite(learning.loss())
 
 
+@pytest.mark.long
 def test_a_trainer_answers_turn_by_turn(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.peers.trainer", "mlp", "every-step", str(tmp_path / "runs")],

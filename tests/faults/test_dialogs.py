@@ -217,7 +217,12 @@ def test_lab_takes_any_paste(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [("enter", "enter"), ("enter", "enter", "escape", "escape"), ("escape",) * 3]
+    "keys",
+    [
+        ("enter", "enter", "escape", "escape"),
+        pytest.param(("enter", "enter"), marks=pytest.mark.long),
+        pytest.param(("escape",) * 3, marks=pytest.mark.long),
+    ],
 )
 def test_keys_that_come_at_once_leave_only_the_dialog(keys: tuple[str, ...], place: Path) -> None:
     async def work(pilot: Pilot[None]) -> None:

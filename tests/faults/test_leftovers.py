@@ -145,7 +145,7 @@ main(["export", sys.argv[1], "--to", "csv", "--force", sys.argv[2]])
 """
 
 
-@pytest.mark.parametrize("kind", ["nameless", "named"])
+@pytest.mark.parametrize("kind", [pytest.param("nameless", marks=pytest.mark.long), "named"])
 def test_killed_export_leaves_no_draft(kind: str, home: Path, tmp_path: Path) -> None:
     folder = home / "runs" / "20260101-000000-run"
     describe(folder, layers=40)

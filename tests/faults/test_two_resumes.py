@@ -30,6 +30,7 @@ def counted(run: Path) -> Counter[str]:
     return Counter(json.loads(line)["event"] for line in (run / "events.jsonl").read_text().splitlines())
 
 
+@pytest.mark.long
 def test_one_of_two_resumes_trains(tmp_path: Path) -> None:
     run = stopped_run(tmp_path)
     before = counted(run)

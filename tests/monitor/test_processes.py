@@ -162,6 +162,7 @@ def test_ctrl_c_ends_the_script_at_once(tmp_path: Path) -> None:
     assert (status.state, status.reason) == ("stopped", "interrupted (Ctrl-C)")
 
 
+@pytest.mark.long
 def test_the_run_of_a_killed_script_has_died(tmp_path: Path) -> None:
     process = start(tmp_path, "for _ in range(100_000): step(model, optimizer)")
     run = wait_for_step(tmp_path, 10)
@@ -172,7 +173,8 @@ def test_the_run_of_a_killed_script_has_died(tmp_path: Path) -> None:
     assert np.isfinite(run.layers("grad_norm")[1]).all()
 
 
-@pytest.mark.parametrize("how", ["fork", pytest.param("spawn", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["fork", "spawn"])
 def test_child_processes_write_nothing(tmp_path: Path, how: str) -> None:
     body = f"""
         import torch.multiprocessing as multiprocessing

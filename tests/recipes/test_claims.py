@@ -11,7 +11,6 @@ from tests.recipes.claims import CLAIMS, ELSEWHERE, TOO_DEEP_TO_TRAIN
 from tests.recipes.training import Trained, Trainings
 
 QUICK = {
-    "vanish-sigmoid-10",
     "cure-batchnorm",
     "explode-relu-gain",
     "cure-explode-clip",

@@ -113,7 +113,7 @@ def test_html_is_whole_and_stands_alone(run: Path, tmp_path: Path) -> None:
         assert ET.fromstring(drawing).get("aria-label")
 
 
-@pytest.mark.parametrize("ending", ["html", "md"])
+@pytest.mark.parametrize("ending", ["html", pytest.param("md", marks=pytest.mark.long)])
 def test_numbers_and_findings_are_those_of_diagnose(run: Path, tmp_path: Path, ending: str) -> None:
     told = gradtui(run.parent.parent, "report", run.name, str(tmp_path / f"page.{ending}"))
     assert (told.returncode, told.stderr, told.stdout) == (0, "", f"{tmp_path}/page.{ending}\n")

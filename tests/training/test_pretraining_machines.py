@@ -84,6 +84,7 @@ def test_an_autoencoder_s_gradients_stay_the_views_that_they_were() -> None:
     assert float(layer.parameters[-1].detach()) != before, "a learned slope learns too"
 
 
+@pytest.mark.long
 def test_an_autoencoder_learns_to_reconstruct_what_lies_in_as_many_directions_as_it_has_units() -> None:
     """Two linear units can hold all that varies in two directions, three cannot hold more (PCA's bound)."""
     draw = np.random.default_rng(2)

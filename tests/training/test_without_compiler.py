@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import sys
+import pytest
 import torch
 from gradtui.training.without_compiler import postpone_compiler
 
@@ -29,6 +32,7 @@ assert torch._dynamo is sys.modules["torch._dynamo"] and torch._dynamo.__file__
 """
 
 
+@pytest.mark.long
 def test_optimizers_step_without_the_compiler_and_it_is_imported_when_asked_for() -> None:
     result = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 
 from gradtui.ui.app import GradtuiApp
@@ -48,6 +49,7 @@ def meant(app: GradtuiApp) -> list[str]:
     return [strip.text for strip in app.screen._compositor.render_strips()]
 
 
+@pytest.mark.long
 async def test_the_terminal_shows_what_the_app_composed_after_many_screens(
     make_run: MakeRun, monkeypatch: Any
 ) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 PROGRAM = """
 import sys
-import pytest
 import torch
 from gradtui.training.without_compiler import postpone_compiler
 

@@ -96,8 +96,9 @@ class SamplePlan:
     MOST = 25
     LEAST = 4
     """This many samples are planned for any run while all samples together take less than CHEAP_SECONDS, because fewer
-    show no course; but only two where that is more than one in STEPS_APART steps."""
+    show no trend."""
     STEPS_APART = 25
+    """A run of fewer than LEAST times so many steps has fewer samples, but at least two."""
     CHEAP_SECONDS = 0.2
 
     def __init__(self, steps: int, budget: SamplingBudget) -> None:

@@ -81,7 +81,7 @@ def _taken_or_none(value: Any) -> dict[str, Any] | None:
 
 
 def _taken(value: Any) -> dict[str, Any] | None:
-    """Return an object as it was before `encode_line`; None if the value is none. Raises ValueError as `check`."""
+    """Return an object as it was before `encode_line`; None for any other value. Raises ValueError as `check`."""
     if not isinstance(value, dict):
         return None
     for name, member in value.items():

@@ -215,7 +215,7 @@ class FollowedRun:
         if not self.folder.is_dir():
             from gradtui.runs import trash
 
-            # This may last only for a moment.
+            # What was read before is kept, since this may last only for a moment.
             self.missing = "deleted" if trash.can_restore(self.folder) else "gone"
             return False
         self.missing = ""

@@ -336,7 +336,9 @@ def test_earlier_runs_are_taken_up_and_live_ones_followed() -> None:
     assert state.row("").state == "finished"
     assert state.row("").existed_before
     assert (state.row("relu").state, state.row("relu").step) == ("running", 30)
-    assert state.row("elu").existed_before, "its folder was made, and nobody knows that its trainer is a fake"
+    assert state.row("elu").existed_before, (
+        "its folder was made, and its trainer is a fake that no study knows"
+    )
     assert [trainer.cure for trainer in second.started] == ["tanh-xavier"]
 
 

@@ -154,7 +154,7 @@ class Hint(Static):
     """
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """Show a text, in the colour of errors if it is `bad`; it is not a markup."""
+        """Show a text, in the colour of errors if it is `bad`; the text is not markup."""
         self.update(Content(text))
         self.set_class(bad, "-bad")
 

@@ -21,6 +21,8 @@ MEASUREMENTS = {
     "long": "a run of many steps",
     "recording": "what recording costs a training",
     "latency": "from a step to the viewer",
+    "statements": "what short runs say of their own recording",
+    "commands": "the list of many runs, and a long export",
 }
 """Each is a module in `measurements` with a function `measure(home, quick)`."""
 ON_REQUEST = {

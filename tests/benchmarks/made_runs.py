@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -115,6 +116,13 @@ def finished_run(root: Path, *, layers: int, steps: int) -> Path:
     if writer.error is not None:
         raise writer.error
     return folder
+
+
+def copied_runs(root: Path, count: int) -> None:
+    """Write a finished run of 20 layers and 100 steps, and copy it until there are that many."""
+    one = finished_run(root, layers=20, steps=100)
+    for number in range(1, count):
+        shutil.copytree(one, root / f"{one.name}-{number}")
 
 
 def chunks(steps: int) -> Iterator[npt.NDArray[np.int64]]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 
 from tests.benchmarks.figures import CannotMeasure, Measured
 from tests.benchmarks.home import Home
 from tests.benchmarks.lab import OPENING, attached, bars, has_footer, step_of
-from tests.benchmarks.made_runs import STEPS_BEFORE, finished_run, growing_run
+from tests.benchmarks.made_runs import STEPS_BEFORE, copied_runs, finished_run, growing_run
 from tests.benchmarks.processes import cpu_seconds, memory_mb
+from tests.benchmarks.spent import Spent
 from tests.benchmarks.terminal import Terminal, watch
 
 SIZE = (120, 36)
@@ -76,37 +74,14 @@ def _many_runs(home: Home, count: int) -> Iterator[Measured]:
     """List many runs, the first time and again."""
     shutil.rmtree(home.runs)
     home.runs.mkdir()
-    one = finished_run(home.runs, layers=20, steps=100)
-    for number in range(1, count):
-        shutil.copytree(one, home.runs / f"{one.name}-{number}")
+    copied_runs(home.runs, count)
     for which in ("first", "second"):
-        listed = _Command.run(home, "runs")
+        listed = Spent.on_command(home, "runs")
         if listed.lines != count:
             raise CannotMeasure(f"{listed.lines} of {count} runs were listed")
         what = f"gradtui runs of {count:,}, the {which} time"
         yield Measured(f"{what}: CPU", listed.cpu, "s")
         yield Measured(f"{what}: memory at most", listed.megabytes, "MB")
-
-
-class _Command(NamedTuple):
-    """A _Command says what a command has cost, and how many lines it has printed."""
-
-    cpu: float
-    megabytes: float
-    lines: int
-
-    @classmethod
-    def run(cls, home: Home, *words: str) -> _Command:
-        """Run a command of gradtui to its end."""
-        read, write = os.pipe()
-        command = [sys.executable, "-P", "-m", "gradtui", *words]
-        actions = [(os.POSIX_SPAWN_DUP2, write, 1), (os.POSIX_SPAWN_CLOSE, read)]
-        child = os.posix_spawn(sys.executable, command, home.environment(), file_actions=actions)
-        os.close(write)
-        with os.fdopen(read, "rb") as pipe:
-            lines = pipe.read().count(b"\n")
-        _, _, usage = os.wait4(child, 0)
-        return cls(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, lines)
 
 
 def _opened(home: Home, layers: int, steps: int) -> Iterator[Measured]:

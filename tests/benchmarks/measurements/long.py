@@ -26,7 +26,7 @@ def measure(home: Home, quick: bool) -> Iterator[Measured]:
     opened = [_open(home, folder) for _ in range(1 if quick else 3)]
     seconds, megabytes = zip(*opened, strict=True)
     what = f"a run of {STEPS:,} steps × {LAYERS} layers"
-    yield Measured(f"{what}: first frame to the whole picture", 1000 * median(seconds), "ms", budget=300)
+    yield Measured(f"{what}: first frame to the whole picture", 1000 * median(seconds), "ms", budget=200)
     yield Measured(f"{what}: memory at most", max(megabytes), "MB", budget=150)
 
 

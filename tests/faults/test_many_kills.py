@@ -27,7 +27,7 @@ KILLS_OF_A_RUN = 10
 """A run is killed and resumed so often before the next one is begun."""
 MOST_LOST_SECONDS = 0.2
 LAST = struct.Struct("<qd")
-"""The last step that was appended, and its time."""
+"""The last step that was recorded, and its time."""
 
 
 @pytest.fixture
@@ -43,27 +43,21 @@ def start(folder: Path, noted: mmap.mmap) -> int:
     if child == 0:
         try:
             os.setsid()
-            from gradtui.runs.writer import RunWriter
             from gradtui.training.process import main
+            from gradtui.training.recorder import Recorder
+            from gradtui.training.step import StepResult
 
-            append = RunWriter.append
+            record = Recorder.record
 
-            def noting(
-                self: RunWriter, table: str, step: int, values: object, time: float | None = None
-            ) -> None:
-                append(self, table, step, values, time)  # type: ignore[arg-type]
-                if table == "grad_norm":
-                    LAST.pack_into(noted, 0, step, _now())
+            def noting(self: Recorder, step: int, moment: float, result: StepResult) -> None:
+                LAST.pack_into(noted, 0, step, moment)
+                record(self, step, moment, result)
 
-            RunWriter.append = noting  # type: ignore[method-assign]
+            Recorder.record = noting  # type: ignore[method-assign]
             os._exit(main([str(folder)]))
         finally:
             os._exit(70)
     return child
-
-
-def _now() -> float:
-    return time.time()
 
 
 def lost(folder: Path, noted: mmap.mmap) -> tuple[int, float]:

@@ -104,7 +104,9 @@ def forward_order(layers: list[str]) -> list[str]:
     def place(layer: str) -> tuple[int, list[tuple[int, int, str]]]:
         ends = {-1: _FIRST, 2: _LAST, 1: _LAST_BUT_ONE}
         end = next((rank for rank, pattern in ends.items() if pattern.fullmatch(layer)), 0)
-        words = re.split(r"(\d+)", layer)
-        return end, [(0, int(word), "") if word.isdigit() else (1, 0, word) for word in words]
+        # Of numbers without leading zeros, the longer is larger; Python makes no integer of thousands of digits.
+        words = [word.lstrip("0") if word[:1].isdecimal() else word for word in re.split(r"(\d+)", layer)]
+        numbers = range(1, len(words), 2)
+        return end, [(0, len(word), word) if at in numbers else (1, 0, word) for at, word in enumerate(words)]
 
     return sorted(layers, key=place)

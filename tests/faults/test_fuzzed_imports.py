@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import struct
@@ -17,6 +16,7 @@ from tests.support.bounded_command import run_command
 from tests.support.damage import REPLACED, changed, cut, flip
 from tests.support.fuzzing import Attack, faults_of_case, fuzz, warm
 from tests.support.hostile_text import KINDS
+from tests.support.log_files import framed, leveldb, usual
 
 TAGS = (
     "grad_norm/dense1",
@@ -31,11 +31,6 @@ TAGS = (
 NUMBERS = (0.0, -1.0, 1.0, 1e-40, 1e300, -1e300, float("nan"), float("inf"), 0.5, 1e9)
 WHOLE = (0, 1, 2, 3, 5, 7, -1, 2**31, 2**32, 2**62, -(2**63))
 TIMES = (1e9, 1e9 + 1, 0.0, -1.0, 1e300, float("nan"), float("-inf"))
-
-
-def usual(rng: random.Random, usual_value: Any, odd: tuple[Any, ...]) -> Any:
-    """Return mostly the usual value."""
-    return usual_value if rng.random() < 0.85 else rng.choice(odd)
 
 
 def tensorboard_event(rng: random.Random, step: int) -> bytes:
@@ -72,17 +67,6 @@ def tensorboard_event(rng: random.Random, step: int) -> bytes:
     for _ in range(rng.choice((0, 0, 0, 1, 5))):
         content[rng.randrange(len(content))] = rng.randrange(256)
     return bytes(content)
-
-
-def framed(record: bytes, rng: random.Random) -> bytes:
-    """Return a record with its length and the two checksums, sometimes of a length that lies."""
-    from tensorboard.summary.writer.record_writer import masked_crc32c
-
-    length = struct.pack(
-        "<Q", usual(rng, len(record), (0, 2**31, 2**62, 2**64 - 1)) if rng.randrange(9) == 0 else len(record)
-    )
-    checked = struct.pack("<I", masked_crc32c(length)), struct.pack("<I", masked_crc32c(record))
-    return length + checked[0] + record + checked[1]
 
 
 def tensorboard(rng: random.Random, place: Path) -> list[str]:
@@ -141,26 +125,6 @@ def _json(value: Any) -> str:
         return json.dumps(value)
     finally:
         sys.set_int_max_str_digits(digits)
-
-
-def leveldb(records: list[bytes], rng: random.Random) -> bytes:
-    """Return records in the format of LevelDB's log, sometimes with fragments that do not fit together."""
-    file = io.BytesIO(b":W&B\x00\x00\x00")
-    file.seek(7)
-    for record in records:
-        first = True
-        while first or record:
-            room = (1 << 15) - file.tell() % (1 << 15)
-            if room < 7:
-                file.write(bytes(room))
-                continue
-            fragment, record = record[: room - 7], record[room - 7 :]
-            kind = (1 if not record else 2) if first else (4 if not record else 3)
-            kind = usual(rng, kind, (0, 1, 2, 3, 4, 9)) if rng.randrange(5) == 0 else kind
-            checksum = zlib.crc32(bytes([kind]) + fragment)
-            file.write(struct.pack("<IHB", checksum, len(fragment), kind) + fragment)
-            first = False
-    return file.getvalue()
 
 
 def _damage(path: Path, rng: random.Random) -> None:

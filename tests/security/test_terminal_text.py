@@ -12,6 +12,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.study.results import write_csv_rows
 from tests.support.command_line import GRADTUI, environment, gradtui, strictly
 from tests.support.hostile_text import KINDS, MARKUP, orders_in, orders_on_screen
+from tests.support.log_files import framed, leveldb
 from tests.support.run_folders import SCALARS, write_rows
 
 
@@ -105,6 +107,64 @@ def test_no_command_prints_what_a_run_orders(tmp_path: Path, words: list[str]) -
         told = strictly(result.stdout)
         told = told[0] if isinstance(told, list) else told
         assert all(text in told["name"] for text in KINDS.values()), "JSON keeps the text, escaped"
+
+
+def tensorboard_log(folder: Path) -> None:
+    """Write a log whose layers, tags and folder have hostile names, as TensorBoard's own classes do."""
+    event_pb2 = pytest.importorskip("tensorboard.compat.proto.event_pb2")
+    records = []
+    for step in range(3):
+        event = event_pb2.Event(step=step, wall_time=1e9 + step)
+        for number, text in enumerate(KINDS.values()):
+            event.summary.value.add(tag=f"grad_norm/a{text}b{number}{MARKUP}", simple_value=0.5)
+            event.summary.value.add(tag=text, simple_value=1.0)
+        records.append(framed(event.SerializeToString()))
+    (folder / "hostile\x1b[2J\u202e\nfake").mkdir(parents=True)
+    (folder / "hostile\x1b[2J\u202e\nfake" / "events.out.tfevents.1.x").write_bytes(b"".join(records))
+
+
+def wandb_log(folder: Path) -> None:
+    """Write an offline run whose name, layers and numbers have hostile names, as W&B's own classes do."""
+    internal = pytest.importorskip("wandb.proto.wandb_internal_pb2")
+    run = internal.Record()
+    run.run.display_name = "hostile" + "".join(KINDS.values())
+    records = [run]
+    for step in range(3):
+        record = internal.Record()
+        bins = {"_type": "histogram", "values": [1, 2], "bins": [0.0, 0.1, 0.2]}
+        # Digits that make no integer are in the names too.
+        layers = [f"a{text}b{number}{MARKUP}" for number, text in enumerate(KINDS.values())] + [
+            "1²2",
+            "9" * 5000,
+        ]
+        numbers = {"_step": step, "loss": 1.0, **dict.fromkeys(KINDS.values(), 1.0)}
+        for key, value in (numbers | dict.fromkeys([f"gradients/{layer}" for layer in layers], bins)).items():
+            record.history.item.add(key=key, value_json=json.dumps(value))
+        records.append(record)
+    folder.mkdir()
+    (folder / "run-x.wandb").write_bytes(leveldb([record.SerializeToString() for record in records]))
+
+
+@pytest.mark.parametrize("write", [tensorboard_log, wandb_log])
+def test_imported_names_order_nothing(write: Callable[[Path], None], home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "log")
+    imported = gradtui(home, "import", str(tmp_path / "log"))
+    assert imported.returncode == 0, imported.stderr
+    [run] = (home / "runs").iterdir()
+    told = [imported, *(gradtui(home, *words) for words in (["runs"], ["diagnose", run.name]))]
+    told.append(gradtui(home, "diagnose", "--json", run.name))
+    out = tmp_path / "page.html"
+    told += [
+        gradtui(home, "report", run.name, str(out)),
+        gradtui(home, "export", run.name, "--to", "csv", str(tmp_path / "out.csv")),
+    ]
+    for result in told:
+        assert result.returncode == 0, result.stderr
+        assert orders_in(result.stdout + result.stderr) == []
+    for file in (out, tmp_path / "out.csv"):
+        assert orders_in(file.read_text()) == []
+    # A tag with a line break names no layer.
+    assert len(strictly(told[3].stdout)["layers"]) >= len(KINDS) - 1
 
 
 def test_exported_text_is_no_formula(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def _betas(name: str, value: str) -> ChangePart | None:
 
 
 def _steps(name: str, value: str) -> ChangePart | None:
-    fits = value.isascii() and value.isdecimal() and 1 <= int(value) <= 10**9
+    fits = value.isascii() and value.isdecimal() and len(value) <= 10 and 1 <= int(value) <= 10**9
     return ChangePart(name, (float(value),)) if fits else None
 
 

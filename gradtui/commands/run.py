@@ -318,8 +318,9 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], interrupted_
         return TRAINING_FAILED
     diagnosis = diagnose_run(run)
     summary = run_object(run, diagnosis.findings, diagnosis.judged)
-    if summary["status"] not in END_STATES:
-        # The trainer ended before it wrote anything, so the folder still says that the run is about to start.
+    if summary["status"] not in END_STATES or trainer.poll():
+        # The trainer could not write its end, so the folder says what was before: that the run is about to start, or
+        # how it had ended before it was resumed.
         summary["status"] = "failed"
     if as_json:
         from gradtui.report.output import to_json
@@ -340,7 +341,8 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], interrupted_
 def _reason(run: Run, trainer: Trainer) -> str:
     """Return in one line why the trainer failed."""
     last_lines = [line.strip() for line in run.log_tail() if line.strip()]
-    return run.status.reason or (last_lines or [f"the trainer ended with {trainer.poll()}"])[-1]
+    reason = run.status.reason if run.status.state in ("failed", "died") else ""
+    return reason or (last_lines or [f"the trainer ended with {trainer.poll()}"])[-1]
 
 
 def _preflight(args: Namespace) -> int:

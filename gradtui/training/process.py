@@ -31,7 +31,7 @@ from gradtui.runs.run_lock import NOT_STARTED, train_alone
 from gradtui.runs.safe_files import open_file
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import StopRequest
-from gradtui.training.failures import reason_of
+from gradtui.training.failures import reason_of, recording_problem
 from gradtui.training.without_compiler import postpone_compiler
 
 USAGE = "usage: python -m gradtui.training FOLDER | --standby SCRATCH | --worker | --tied-worker"
@@ -169,7 +169,7 @@ def _train_locked(folder: Path, shared: bool) -> int:
     ending = RunWriter(place, {})
     ending.end(status, reason)
     if ending.error is not None:
-        print(f"the end could not be recorded: {ending.error}", file=sys.stderr)
+        print(recording_problem(place, ending.error), file=sys.stderr)
     return 1 if status == "failed" else 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+LARGEST_FILE = 10_000_000
+"""The most bytes of a file of TOML. An experiment has a few hundred, and the longest lesson 20,000."""
 DEEPEST_LEVEL = 32
 """The most levels of nested tables and lists. An experiment has three."""
 

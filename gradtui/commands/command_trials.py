@@ -20,6 +20,7 @@ from gradtui.monitor.launch.changes import parse_change, problem_with_steps
 from gradtui.monitor.launch.options import LaunchOptions, read_notes
 from gradtui.monitor.trial import Trial
 from gradtui.runs.folder import LOG_FILE, slug_of
+from gradtui.runs.safe_files import replacing
 from gradtui.study.script_trials import ScriptTrial, advised_changes, read_run
 from gradtui.words import several
 
@@ -138,8 +139,12 @@ class CommandTrials:
         folders = [Path(note["run"]) for note in notes if "run" in note]
         runs = [read_run(folder, one.trial.name) for folder in folders]
         if folders:
-            with contextlib.suppress(OSError):
-                shutil.copyfile(one.log, folders[0] / LOG_FILE)
+            with (
+                contextlib.suppress(OSError),
+                one.log.open("rb") as output,
+                replacing(folders[0] / LOG_FILE) as log,
+            ):
+                shutil.copyfileobj(output, log)
         code = one.process.returncode
         status, reason = self._ending(one, notes, code)
         trial = ScriptTrial(

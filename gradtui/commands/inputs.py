@@ -125,9 +125,12 @@ def chosen_run(args: Namespace) -> Run:
 
 def check_output(option: str, path: Path) -> None:
     """Raise BadInput before a long training if the file of an option could not be written after it."""
+    from gradtui.runs.safe_files import place_for_person
+
     try:
         if path.is_dir():
             raise BadInput(f"--{option}: {path} is a folder; expected a file")
+        place_for_person(path)
         if not path.absolute().parent.is_dir():
             raise BadInput(f"--{option}: {path} is in a folder that is not there")
     except OSError as error:

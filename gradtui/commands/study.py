@@ -168,6 +168,8 @@ def study_progress(state: StudyState) -> BarProgress:
 
 
 def _write(args: Namespace, state: StudyState) -> None:
+    from gradtui.runs.safe_files import write_for_person
+
     try:
         if args.csv is not None:
             from gradtui.study.results import write_csv
@@ -180,9 +182,9 @@ def _write(args: Namespace, state: StudyState) -> None:
         if args.svg is not None:
             from gradtui.report.study_svg import svg_of
 
-            args.svg.write_text(svg_of(state.charts), encoding="utf-8")
+            write_for_person(args.svg, svg_of(state.charts).encode())
         if args.text is not None:
-            args.text.write_text(_as_text(state), encoding="utf-8")
+            write_for_person(args.text, _as_text(state).encode())
     except OSError as error:
         raise BadInput(f"{error.filename or 'the output'}: {error.strerror}") from None
 

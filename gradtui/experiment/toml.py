@@ -14,15 +14,13 @@ from gradtui.experiment.errors import UNSHOWABLE, ExperimentError, nearest
 from gradtui.experiment.spec import Experiment
 from gradtui.experiment.validate import check
 from gradtui.ordinary_files import given_path, open_to_read
-from gradtui.toml_text import parse
+from gradtui.toml_text import LARGEST_FILE, parse
 
 if TYPE_CHECKING:
     from gradtui.experiment.fields import FieldInfo
 
 WRITTEN_ALWAYS = frozenset({"name", "source", "block"})
 """The fields that a short file names even at their default, because a table without them would be empty."""
-
-LARGEST_FILE = 10_000_000
 
 
 def from_dict(raw: object) -> Experiment:
@@ -132,13 +130,19 @@ def _check_values(part: msgspec.Struct, path: tuple[str, ...]) -> None:
         here = (*path, name)
         if isinstance(value, float) and not isfinite(value):
             raise ExperimentError(".".join(here), value, _allowed(here) or "a finite number")
-        if isinstance(value, str) and UNSHOWABLE.search(value):
-            raise ExperimentError(".".join(here), value, "text on one line without control characters")
+        if isinstance(value, str):
+            check_text(value, ".".join(here))
         if isinstance(value, msgspec.Struct):
             _check_values(value, here)
         elif isinstance(value, tuple):
             for index, group in enumerate(value):
                 _check_values(group, (*here, str(index)))
+
+
+def check_text(text: str, field: str) -> None:
+    """Raise ExperimentError that names the field of a text that cannot be shown on one line."""
+    if UNSHOWABLE.search(text):
+        raise ExperimentError(field, text, "text on one line without control characters")
 
 
 def _place(message: str) -> str:

@@ -11,12 +11,14 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from gradtui.experiment.errors import nearest
+from gradtui.experiment.errors import ExperimentError, nearest
+from gradtui.experiment.toml import read_text
 from gradtui.lessons.lesson import Lesson, LessonError, check_experiments, parse
-from gradtui.ordinary_files import problem_of, read_whole
+from gradtui.ordinary_files import read_whole
 from gradtui.runs.bounded_reads import NO_ANSWER, answers
 from gradtui.runs.folder import settings_path
-from gradtui.runs.safe_files import replacing
+from gradtui.runs.json_text import decode
+from gradtui.runs.safe_files import make_parents, replacing
 from gradtui.toml_text import parse as parse_toml
 
 FALLBACK = "en"
@@ -119,11 +121,9 @@ def open_lesson(word: str, language: str = FALLBACK) -> LessonEntry:
 def load(path: Path) -> Lesson:
     """Return the lesson of a file. Raises LessonError."""
     try:
-        text = read_whole(path).decode()
-    except UnicodeDecodeError:
-        raise LessonError(f"{path}: is not UTF-8") from None
-    except OSError as error:
-        raise LessonError(f"{path}: {problem_of(error)}") from None
+        text = read_text(path)
+    except ExperimentError as error:
+        raise LessonError(str(error)) from None
     lesson = parse(text, str(path))
     check_experiments(lesson, str(path))
     return lesson
@@ -143,10 +143,8 @@ def read_progress(path: Path | None = None) -> dict[str, list[int]]:
     if not answers(path, KEY_SECONDS):
         return {}
     try:
-        found = json.loads(read_whole(path))
+        found = decode(read_whole(path), dict)
     except (OSError, ValueError):
-        return {}
-    if not isinstance(found, dict):
         return {}
     return {
         name: sorted({step for step in steps if isinstance(step, int) and step > 0})
@@ -162,6 +160,6 @@ def note_step(lesson: str, step: int, path: Path | None = None) -> None:
         raise OSError(NO_ANSWER)
     progress = read_progress(path)
     progress[lesson] = sorted({*progress.get(lesson, []), step})
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_parents(path.parent)
     with replacing(path, private=True) as file:
         file.write(json.dumps(progress, indent=1).encode())

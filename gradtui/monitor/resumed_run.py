@@ -12,10 +12,10 @@ from pathlib import Path
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gradtui.ordinary_files import given_path
+from gradtui.ordinary_files import given_path, open_to_read
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import EventLog, step_of
-from gradtui.runs.folder import HEARTBEAT_FILE, is_run_folder, slug_of
+from gradtui.runs.folder import HEARTBEAT_FILE, is_run_folder, make_root, slug_of
 from gradtui.runs.label import LABEL_FILE, read_label
 from gradtui.runs.meta import RunMeta, change_of, read_meta
 from gradtui.runs.run_lock import RunTaken, lock_run, unlock_run
@@ -217,7 +217,7 @@ def _is_silent(folder: Path) -> bool:
 def _beat(folder: Path) -> int:
     try:
         # On a network file system an open asks the server, which a bare stat does not.
-        with open(folder / HEARTBEAT_FILE, "rb") as file:
+        with os.fdopen(open_to_read(folder / HEARTBEAT_FILE), "rb") as file:
             return os.fstat(file.fileno()).st_mtime_ns
     except OSError:
         return 0
@@ -228,7 +228,7 @@ def _one_at_a_time(root: Path) -> Iterator[None]:
     """Let one process at a time look for a run and begin one; where the file system has no locks, all at once."""
     descriptor = None
     with contextlib.suppress(OSError):
-        root.mkdir(parents=True, exist_ok=True)
+        make_root(root)
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         last = time.monotonic() + ANSWER_SECONDS + HEARTBEATS_SECONDS + 1

@@ -72,7 +72,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradtui.ordinary_files import given_path, open_to_read, read_whole
 from gradtui.runs import safe_files
-from gradtui.toml_text import parse
+from gradtui.toml_text import LARGEST_FILE, parse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,7 +189,7 @@ def settings_path() -> Path:
 def shares_by_default() -> bool:
     """Return whether new runs are readable by the group, by the person's settings."""
     try:
-        content = read_whole(settings_path())
+        content = read_whole(settings_path(), LARGEST_FILE)
     except OSError:
         return False
     try:
@@ -213,7 +213,7 @@ def new_folder(root: Path, name: str, *, share: bool = False) -> Path:
     share = share or shares_by_default()
     slug = slug_of(name) or "run"
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    _make_root(root, share)
+    make_root(root, share=share)
     attempt = 1
     while True:
         folder = root / (f"{stamp}-{slug}" if attempt == 1 else f"{stamp}-{slug}-{attempt}")
@@ -225,9 +225,9 @@ def new_folder(root: Path, name: str, *, share: bool = False) -> Path:
             return folder
 
 
-def _make_root(root: Path, share: bool) -> None:
-    """Make the folder of runs if it is missing, and let the group read it if a run is shared."""
-    root.parent.mkdir(parents=True, exist_ok=True)
+def make_root(root: Path, *, share: bool = False) -> None:
+    """Make the folder of runs if it is missing, and let the group read it if a run is shared. Raises OSError."""
+    safe_files.make_parents(root.parent)
     with contextlib.suppress(FileExistsError):
         safe_files.make_folder(root, share=share)
     about = root.stat()

@@ -25,6 +25,7 @@ from gradtui.ordinary_files import NOT_ORDINARY
 
 FOLDER_MODE, SHARED_FOLDER_MODE = 0o700, 0o750
 FILE_MODE, SHARED_FILE_MODE = 0o600, 0o640
+PARENT_MODE = 0o755
 
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{16}")
 DRAFT_SECONDS = 60.0
@@ -41,6 +42,18 @@ def make_folder(path: Path, *, share: bool = False) -> None:
     path.mkdir(FOLDER_MODE)
     # The umask may have removed bits that a shared folder needs.
     path.chmod(SHARED_FOLDER_MODE if share else FOLDER_MODE)
+
+
+def make_parents(folder: Path) -> None:
+    """Make a folder of the user's own data with all above it, unless they exist. Raises OSError.
+
+    Others can list them, so that a shared run can be reached, but only this user can change them, whatever the umask.
+    """
+    if folder.is_dir():
+        return
+    make_parents(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(PARENT_MODE)
 
 
 def make_subfolder(path: Path) -> None:
@@ -246,12 +259,29 @@ def _sweep_drafts(folder: int, name: str, *, exported: bool) -> None:
                 os.close(descriptor)
 
 
-def write_for_person(path: Path, content: bytes) -> None:
-    """Write a file at a path of the user's choice, also through a symbolic link. Raises OSError and ValueError."""
+def is_own_link(path: Path) -> bool:
+    """Return whether the path is a symbolic link that this user or root has made. Raises OSError."""
+    try:
+        about = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISLNK(about.st_mode) and about.st_uid in (os.getuid(), 0)
+
+
+def place_for_person(path: Path) -> Path:
+    """Return where a file at a path of the user's choice is to be written, which may be behind a symbolic link.
+
+    Raises OSError, also for a folder, and for a device or a FIFO, whose name the file would take; and ValueError.
+    """
     real = Path(os.path.realpath(path))
     if os.path.lexists(real) and not real.is_file():
         raise OSError(errno.EINVAL, os.strerror(errno.EISDIR) if real.is_dir() else NOT_ORDINARY, str(path))
     if not real.name:
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    with replacing(real, exported=True) as file:
+    return real
+
+
+def write_for_person(path: Path, content: bytes) -> None:
+    """Write a file at a path of the user's choice, also through a symbolic link. Raises OSError and ValueError."""
+    with replacing(place_for_person(path), exported=True) as file:
         file.write(content)

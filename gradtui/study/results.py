@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from gradtui.runs.export.csv_parquet import load_pyarrow, write_csv_rows
-from gradtui.runs.safe_files import replacing
+from gradtui.runs.safe_files import place_for_person, replacing
 from gradtui.study.chart_builder import spread
 from gradtui.study.chart_data import OUTCOMES
 from gradtui.study.spec import Quantity
@@ -88,7 +88,7 @@ def _point(rows: Sequence[StudyRow]) -> dict[str, Any]:
 def write_csv(state: StudyState, path: Path) -> None:
     """Write `records` as CSV with a header line; a missing value is an empty cell. Raises OSError."""
     rows = records(state)
-    with replacing(path, exported=True) as file:
+    with replacing(place_for_person(path), exported=True) as file:
         write_csv_rows(list(rows[0]), (list(row.values()) for row in rows), file)
 
 
@@ -97,5 +97,5 @@ def write_parquet(state: StudyState, path: Path) -> None:
     pyarrow, parquet = load_pyarrow()
     rows = records(state)
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    with replacing(path, exported=True) as file:
+    with replacing(place_for_person(path), exported=True) as file:
         parquet.write_table(pyarrow.table(columns), file)

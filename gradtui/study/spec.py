@@ -36,7 +36,7 @@ from msgspec.structs import replace
 from gradtui.experiment.errors import ExperimentError, nearest
 from gradtui.experiment.presets import resolve
 from gradtui.experiment.spec import ExperimentTable
-from gradtui.experiment.toml import read_text, to_dict, toml_of
+from gradtui.experiment.toml import check_text, read_text, to_dict, toml_of
 from gradtui.ordinary_files import given_path
 
 Kind = Literal["lines", "bars", "map"]
@@ -135,9 +135,23 @@ def from_dict(raw: dict[str, Any]) -> StudySpec:
         spec = msgspec.convert(raw, StudySpec)
     except msgspec.ValidationError as error:
         raise _explain(str(error), raw) from None
+    _check_texts(spec, "")
     changes = tuple(replace(change, set=flat(change.set)) for change in spec.change)
     spec = replace(spec, set=flat(spec.set), grid=flat(spec.grid), change=changes or (Change(),))
     return spec if "compare" in raw else replace(spec, compare=_default_compare(spec))
+
+
+def _check_texts(part: msgspec.Struct, before: str) -> None:
+    """Raise ExperimentError at the first text that cannot be shown on one line; values are checked with their runs."""
+    for name in part.__struct_fields__:
+        value = getattr(part, name)
+        if isinstance(value, str):
+            check_text(value, before + name)
+        elif isinstance(value, msgspec.Struct):
+            _check_texts(value, f"{before}{name}.")
+        elif name == "change":
+            for number, change in enumerate(value):
+                _check_texts(change, f"{before}{name}.{number}.")
 
 
 def _default_compare(spec: StudySpec) -> Compare:

@@ -29,7 +29,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.folder import HEARTBEAT_FILE, is_run_folder, runs_root, slug_of
 from gradtui.runs.jsonl import LineReader, encode_line
 from gradtui.runs.meta import RunMeta
-from gradtui.runs.safe_files import make_folder, open_file, remove, replacing, touch
+from gradtui.runs.safe_files import make_folder, make_parents, open_file, remove, replacing, touch
 from gradtui.runs.status import State, is_alive, read_status
 from gradtui.study.plan import Member
 from gradtui.study.spec import StudySpec, dumps, load
@@ -125,7 +125,7 @@ def studies_of_runs(root: Path) -> dict[Path, str]:
 def write_study(folder: Path, spec: StudySpec) -> None:
     """Create the folder and write the study into it. Raises OSError, and ExperimentError as `dumps` does."""
     text = dumps(spec)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_parents(folder.parent)
     with contextlib.suppress(FileExistsError):
         make_folder(folder)
     with replacing(folder / STUDY_FILE) as file:

@@ -10,6 +10,7 @@ import contextlib
 import linecache
 import os
 import platform
+import re
 import sys
 import tempfile
 import time
@@ -25,10 +26,12 @@ from textual.app import App
 from textual.widgets import Input, TextArea
 
 from gradtui.runs.folder import runs_root
-from gradtui.runs.safe_files import make_folder
+from gradtui.runs.safe_files import make_folder, make_parents, opened_folder
 
 CRASH_FOLDER = "crashes"
 KEPT_REPORTS = 20
+_NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]+\.txt")
+"""The name of a report; other files stay in the folder."""
 KEPT_EVENTS = 40
 MOST_FRAMES = 60
 """The most frames of a traceback; of an endless recursion, the first and the last half of them are written."""
@@ -67,13 +70,13 @@ def write_report(error: BaseException, recent: RecentEvents) -> Path | None:
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     folder = runs_root().parent / CRASH_FOLDER
     with contextlib.suppress(OSError):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_parents(folder.parent)
         with contextlib.suppress(FileExistsError):
             make_folder(folder)
-        _remove_old(folder)
-        return _write(
-            os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), folder / name, content
-        )
+        with opened_folder(folder) as opened:
+            _remove_old(opened)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            return _write(os.open(name, flags, 0o600, dir_fd=opened), folder / name, content)
     with contextlib.suppress(OSError):
         descriptor, path = tempfile.mkstemp(prefix="gradtui-crash-", suffix=".txt")
         return _write(descriptor, Path(path), content)
@@ -86,10 +89,10 @@ def _write(descriptor: int, path: Path, content: str) -> Path:
     return path
 
 
-def _remove_old(folder: Path) -> None:
-    reports = sorted(path for path in folder.iterdir() if path.suffix == ".txt")
-    for path in reports[: max(0, len(reports) - KEPT_REPORTS + 1)]:
-        path.unlink()
+def _remove_old(folder: int) -> None:
+    reports = sorted(filter(_NAME.fullmatch, os.listdir(folder)))
+    for name in reports[: max(0, len(reports) - KEPT_REPORTS + 1)]:
+        os.unlink(name, dir_fd=folder)
 
 
 def report_of(error: BaseException, recent: RecentEvents) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from gradtui.ordinary_files import read_whole
 from gradtui.runs.bounded_reads import NO_ANSWER, answers
 from gradtui.runs.folder import settings_path
-from gradtui.toml_text import parse
+from gradtui.toml_text import LARGEST_FILE, parse
 
 __all__ = ["ALLOWED", "Settings", "changed", "put", "read_settings", "settings_path", "write_settings"]
 
@@ -79,7 +79,7 @@ def read_settings(path: Path) -> tuple[Settings, str]:
     if not answers(path):
         return Settings(), f"{path}: {NO_ANSWER}; using defaults"
     try:
-        text = read_whole(path).decode()
+        text = read_whole(path, LARGEST_FILE).decode()
     except FileNotFoundError:
         return Settings(), ""
     except (OSError, UnicodeDecodeError) as error:
@@ -157,17 +157,18 @@ def write_settings(path: Path, changes: Mapping[str, Any]) -> None:
         OSError: it cannot be written.
         ValueError: the file is not TOML. It is left as it is, so that the person can correct it.
     """
-    from gradtui.runs.safe_files import replacing
+    from gradtui.runs.safe_files import is_own_link, make_parents, replacing
 
-    # A file behind a link stays where it is.
-    path = Path(os.path.realpath(path))
+    if is_own_link(path):
+        # People keep their settings elsewhere, and the file there stays where it is.
+        path = Path(os.path.realpath(path))
     try:
-        before = read_whole(path).decode()
+        before = read_whole(path, LARGEST_FILE).decode()
     except FileNotFoundError:
         before = _HEAD
     after = put(before, changes)
     if after != before:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_parents(path.parent)
         with replacing(path, private=True) as file:
             file.write(after.encode())
 

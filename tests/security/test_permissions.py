@@ -23,6 +23,9 @@ from gradtui.runs.label import Label, write_label
 from gradtui.runs.meta import RunMeta, write_meta
 from gradtui.training.launch import Trainer, create_run, start_trainer
 from gradtui.ui.settings import settings_path, write_settings
+from tests.support.command_line import gradtui
+from tests.support.person_terminal import PersonTerminal, patched
+from tests.support.studies import DEPTHS
 
 NOBODY = 65534
 QUICK = {"name": "quick", "run": {"steps": 40, "device": "cpu", "threads": 1}}
@@ -70,6 +73,55 @@ def test_shared_run_is_readable_by_the_group_under_any_umask(tmp_path: Path, uma
     folder = trained(tmp_path / "runs", share=True)
     assert modes(folder) == expected(folder, 0o750, 0o640)
     assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o750
+
+
+WATCHED = """
+import sys, torch
+torch.manual_seed(0)
+model = torch.nn.Sequential(*[torch.nn.Linear(4, 4) for _ in range(3)])
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+for step in range(30):
+    loss = model(torch.randn(8, 4)).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.long
+def test_nothing_in_the_home_is_open_to_others_under_any_umask(
+    home: Path, tmp_path: Path, umask: int
+) -> None:
+    """Every command and screen that writes there leaves it private, and the home itself to its user to change."""
+    (tmp_path / "train.py").write_text(WATCHED)
+    (tmp_path / "depths.toml").write_text(DEPTHS)
+    crash = "from gradtui.ui.screens.lab.lab_screen import LabScreen\nLabScreen.action_edit = lambda: None"
+    for command, keys in (
+        (patched("", "learn", "1"), ("\x10", *"gradtui-light", "\r", "q")),
+        (patched(crash), ("p",)),
+    ):
+        terminal = PersonTerminal(home / "deeper", command=command)
+        try:
+            terminal.until_text("─ Model ")
+            for key in keys:
+                terminal.press(key)
+                terminal.stay(0.3)
+            terminal.until_ended(10)
+        finally:
+            terminal.close()
+    script = [sys.executable, str(tmp_path / "train.py")]
+    for words in (
+        ["run", "sigmoid-20", "--steps", "3"],
+        ["study", str(tmp_path / "depths.toml"), "--quiet"],
+        ["watch", "--try", "lr=x0.1", "--steps", "20", "--", *script],
+    ):
+        done = gradtui(home / "deeper", *words)
+        assert done.returncode == 0, done.stderr
+    found = modes(home)
+    assert {Path(name).name for name in found} >= {"settings.toml", "crashes", "runs.jsonl", "trainer.log"}
+    parents = {".", "deeper", "deeper/studies"}
+    kinds = expected(home, 0o700, 0o600) | dict.fromkeys(parents, 0o755 & ~umask)
+    assert found == kinds
 
 
 def test_setting_shares_every_new_run(tmp_path: Path, umask: int) -> None:

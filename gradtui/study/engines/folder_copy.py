@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradtui.ordinary_files import open_to_read
 from gradtui.runs.folder import EVENTS_FILE
 from gradtui.runs.safe_files import make_subfolder, open_file, remove, replacing
 
@@ -94,7 +95,7 @@ class FolderChanges:
 
     def _grown(self, path: str, most: int) -> FileChange | None:
         known = self._sent.get(path)
-        with (self._folder / path).open("rb") as file:
+        with os.fdopen(open_to_read(self._folder / path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             offset = known.size if known else 0
             if known and (size < offset or self._tail(file.fileno(), offset) != known.tail):
@@ -112,7 +113,7 @@ class FolderChanges:
         return os.pread(descriptor, min(TAIL_BYTES, end), max(0, end - TAIL_BYTES))
 
     def _replaced(self, path: str) -> FileChange | None:
-        with (self._folder / path).open("rb") as file:
+        with os.fdopen(open_to_read(self._folder / path), "rb") as file:
             status = os.fstat(file.fileno())
             sent = _Sent(status.st_size, status.st_ino, status.st_mtime_ns)
             if self._sent.get(path) == sent:

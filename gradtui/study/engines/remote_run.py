@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradtui.ordinary_files import open_to_read
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import CONTROL_FILE, LOG_FILE, size_of
 from gradtui.runs.safe_files import append
@@ -135,7 +137,7 @@ class RemoteRun:
 
     def _new_commands(self) -> bytes:
         try:
-            with (self._folder / CONTROL_FILE).open("rb") as file:
+            with os.fdopen(open_to_read(self._folder / CONTROL_FILE), "rb") as file:
                 file.seek(self._commands_passed)
                 found = file.read()
         except FileNotFoundError:

@@ -1,7 +1,8 @@
-"""Give every test its own home, so that no test reads or changes the person's runs."""
+"""Give every test its own home, and save time that all tests would take."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -24,6 +25,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return twice the number of cores for `-n auto`: tests of screens and processes wait more than they compute."""
     return max(2, min(8, 2 * (os.cpu_count() or 1)))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Spare the tests the search for garbage among what the modules made, and the parsing of the same styles."""
+    gc.collect()
+    gc.freeze()
+    # The default of 700 objects is less than an app makes for one frame.
+    gc.set_threshold(20_000, 10, 10)
+    if "textual.css.stylesheet" in sys.modules:
+        # Imported late, since most packages are tested without screens.
+        from tests.support.parsed_styles import share_parsed_styles
+
+        share_parsed_styles()
 
 
 @pytest.fixture(autouse=True)

@@ -30,10 +30,10 @@ from textual.widget import MountError, Widget
 from textual.worker import WorkerFailed
 
 from gradtui.ui.crash_report import RecentEvents, place_of, write_report
+from gradtui.ui.terminal import dirty_compositor, lazy_strips
 from gradtui.ui.terminal.ascii import ascii_wanted
 from gradtui.ui.terminal.backpressure import Backpressure, Continue
 from gradtui.ui.terminal.diff_renderer import DiffRenderer
-from gradtui.ui.terminal.dirty_compositor import install
 from gradtui.ui.terminal.driver import TerminalDriver
 from gradtui.ui.terminal.ending import HURRY_SECONDS, QUIT_SECONDS, Ending
 from gradtui.ui.terminal.key_queue import KeyHandled, KeyQueue
@@ -74,7 +74,8 @@ class TerminalApp(App[None]):
     """Draw with ASCII characters only."""
 
     def __init__(self, **options: Any) -> None:
-        install()
+        dirty_compositor.install()
+        lazy_strips.install()
         super().__init__(**options)
         self.diff_renderer = DiffRenderer()
         self.backpressure = Backpressure(self)

@@ -116,12 +116,14 @@ def about(value: float) -> str:
 
 
 _EXPONENT = re.compile(r"(?<=\d)(?:\.0+)?e([+-])0*(?=\d)")
+_NAN = re.compile(r"\bnan\b")
 _ZERO = re.compile(r"(?<![\d.])0(?:\.0+)?e[+-]0+(?!\d)")
 
 
 def plain_exponents(text: str) -> str:
-    """Return a text whose numbers have exponents as people write them: ``1e-9`` and not ``1.0e-09``."""
-    return _EXPONENT.sub(lambda found: "e-" if found[1] == "-" else "e", _ZERO.sub("0", text))
+    """Return a text whose numbers are as people write them: ``1e-9`` and not ``1.0e-09``, ``NaN`` and not ``nan``."""
+    named = _NAN.sub("NaN", text)
+    return _EXPONENT.sub(lambda found: "e-" if found[1] == "-" else "e", _ZERO.sub("0", named))
 
 
 def setting(value: float) -> str:

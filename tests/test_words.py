@@ -48,7 +48,7 @@ def test_durations_have_seconds_minutes_or_hours(value: float, words: str) -> No
 
 def test_what_is_missing_is_a_dash_and_what_is_not_a_number_says_so() -> None:
     assert (figure(None), percent(None)) == ("–", "–")
-    assert (figure(math.nan), figure(2.302585), percent(0.1034)) == ("nan", "2.303", "10.3%")
+    assert (figure(math.nan), figure(2.302585), percent(0.1034)) == ("NaN", "2.303", "10.3%")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_in_a_terminal_a_long_description_continues_under_its_beginning(
         ("1e-10", "1e-10"),
         ("1e+100", "1e100"),
         ("by 0.0e+00 of 10.0e+00 and 0e+00", "by 0 of 10e0 and 0"),
-        ("0.05, nan, inf, the-09 of relu-20", "0.05, nan, inf, the-09 of relu-20"),
+        ("0.05, nan, inf, the-09 of relu-20", "0.05, NaN, inf, the-09 of relu-20"),
     ],
 )
 def test_exponents_are_written_as_people_write_them(text: str, plain: str) -> None:

@@ -26,9 +26,9 @@ class MarkKind(NamedTuple):
 
 
 MARK_KINDS = {
-    "broke": MarkKind("✖", "X", "broke", ALERT),
+    "broke": MarkKind("✖", "X", "NaN or jump", ALERT),
     "finding": MarkKind("!", "!", "finding", ALERT),
-    "rewound": MarkKind("«", "<", "rewound", TEXT),
+    "rewound": MarkKind("«", "<", "rolled back", TEXT),
     "lr": MarkKind("η", "l", "lr", TEXT),
     "set": MarkKind("Δ", "s", "setting", TEXT),
     "paused": MarkKind("‖", "P", "paused", TEXT),

@@ -41,12 +41,12 @@ class FindingCode:
 REGISTRY = (
     FindingCode(
         "not-optimized",
-        "no optimizer moves parameters that are given a gradient",
+        "no optimizer moves parameters that get a gradient",
         "learns badly",
         Explanation(
-            "These parameters get a gradient, and no optimizer has them, so nothing changes them.",
-            "A weight norm that stays exactly the same.",
-            "Give the optimizer model.parameters() after the last layer was added.",
+            "These parameters get a gradient, but no optimizer holds them, so nothing changes them.",
+            "The weight norm stays exactly the same.",
+            "Create the optimizer from model.parameters() after the last layer was added.",
         ),
     ),
     FindingCode(
@@ -56,7 +56,7 @@ REGISTRY = (
         Explanation(
             "The gradients of earlier steps are still there when the next ones are added, so each step follows "
             "their sum.",
-            "A gradient norm that grows step by step.",
+            "The gradient norm grows step by step.",
             "Call optimizer.zero_grad() once in each step.",
         ),
     ),
@@ -65,8 +65,9 @@ REGISTRY = (
         "gradients are clipped where it changes nothing",
         "explodes",
         Explanation(
-            "Clipping changes the gradient that is there when it is called. Before backward() there is none, or only "
-            "the one of the step before; the new one reaches the optimizer at its full length.",
+            "Clipping changes only the gradient that exists when it is called. Before backward() "
+            "there is none, or only that of the step before, so the new gradient reaches the "
+            "optimizer unclipped.",
             "The gradient norm after clipping is the same as before it, at every step.",
             "Call clip_grad_norm_ between backward() and the optimizer's step.",
         ),
@@ -77,13 +78,12 @@ REGISTRY = (
         "the gradient grows towards the input or during training",
         "explodes",
         Explanation(
-            "Each layer multiplies the gradient by a factor on its way back. Here the factors are above 1, or "
-            "the steps made the weights grow until they were. A product of many of them is huge, and a step "
-            "along it throws the weights far off.",
-            "Three signs: the loss does not improve, the loss swings wildly, or the loss becomes NaN. The "
-            "gradient norm rises.",
-            "Clipping, a smaller learning rate, weights of a fitting size, normalisation, fewer layers, a "
-            "penalty on weights.",
+            "Each layer multiplies the gradient by a factor on its way back. Here the factors are "
+            "above 1, or the steps made the weights grow until they were. The product of many such "
+            "factors is huge, and one step along this gradient moves the weights far away.",
+            "The gradient norm rises, and the loss does not improve, swings wildly or becomes NaN.",
+            "Clip the gradient, reduce the learning rate, start with weights of the right size, or "
+            "use normalisation, fewer layers or a penalty on the weights.",
         ),
     ),
     FindingCode(
@@ -91,11 +91,12 @@ REGISTRY = (
         "NaN or infinity in loss, gradients or activations",
         "explodes",
         Explanation(
-            "A number grew beyond what its format can hold, or a formula had no result (0 ÷ 0, the log of 0). "
-            "NaN spreads: what is computed from it is NaN too, and after one step all weights are.",
-            "× in the waterfall and NaN in the loss; the finding names the step and the first layer.",
-            "What helps against exploding gradients; in half precision loss scaling or bfloat16. f also offers "
-            "cures from a step before it happened.",
+            "A number grew beyond what its format can hold, or a formula had no result (0 ÷ 0, the "
+            "log of 0). NaN spreads: everything computed from it is NaN too, and after one step so "
+            "are all weights.",
+            "There is × in the waterfall and NaN in the loss. The finding names the step and the first layer.",
+            "The same cures as for exploding gradients help; in half precision also loss scaling or "
+            "bfloat16. f also offers to start from a step before it happened.",
         ),
     ),
     FindingCode(
@@ -103,10 +104,10 @@ REGISTRY = (
         "the loss is worse than guessing again and again",
         "explodes",
         Explanation(
-            "The steps are too long for the shape of the loss: they jump over its valleys, so it falls and "
-            "rises again.",
-            "The loss swings above that of guessing; the gradient norm has peaks at the same steps.",
-            "A smaller learning rate, warm-up, clipping, a larger batch.",
+            "The steps are too long for the shape of the loss: they jump across its valleys, so it "
+            "falls and rises again and again.",
+            "The loss swings above that of guessing, and the gradient norm has peaks at the same steps.",
+            "Use a smaller learning rate, a warm-up, clipping or a larger batch.",
         ),
     ),
     FindingCode(
@@ -115,21 +116,22 @@ REGISTRY = (
         "vanishes",
         Explanation(
             "Half precision cannot hold numbers below 6e-8. Smaller gradients are rounded to exactly 0.",
-            "0 in the waterfall at the input, while layers nearer to the output have a gradient.",
-            "Loss scaling, which multiplies the gradient before it is rounded, or bfloat16, which has smaller "
-            "numbers.",
+            "The waterfall shows 0 at the input, while layers nearer to the output have a gradient.",
+            "Use loss scaling, which multiplies the gradient before it is rounded, or bfloat16, which "
+            "has smaller numbers.",
         ),
     ),
     FindingCode(
         "dead-units",
-        "units never fire, so that no gradient reaches them",
+        "units never fire, so no gradient passes through them",
         "dead",
         Explanation(
-            "A ReLU unit whose input is below 0 for every example gives 0 and has slope 0, so no gradient "
-            "changes it any more: it stays dead. A large step or a negative bias does that.",
-            'The metric "Dead units" (m); rows of zeros in the waterfall.',
-            "ELU, leaky ReLU or a learned slope, which let a gradient through below 0; a smaller rate; biases "
-            "that start at 0.",
+            "A ReLU unit whose input is below 0 for every example gives 0 and has slope 0, so no "
+            "gradient changes it any more: it stays dead. A large step or a negative bias can cause "
+            "this.",
+            'The metric "Dead units" (key m) is high. If all units of a layer are dead, the waterfall shows 0 there.',
+            "Use ELU, leaky ReLU or a learned slope, which have a gradient below 0 as well; or a "
+            "smaller learning rate, or biases that start at 0.",
         ),
     ),
     FindingCode(
@@ -139,23 +141,24 @@ REGISTRY = (
         Explanation(
             "Sigmoid and tanh are flat where their input is large. A unit there has a slope of almost 0, and "
             "passes almost no gradient on.",
-            'The metric "Saturated units" (m) is near 100 %.',
-            "Smaller first weights, normalisation, a smaller rate, or an activation that is not flat.",
+            'The metric "Saturated units" (key m) is near 100%.',
+            "Use smaller initial weights, normalisation, a smaller learning rate or an activation that is not flat.",
         ),
     ),
     FindingCode(
         "vanishing",
-        "almost no gradient reaches the input, or goes far back in time",
+        "almost no gradient reaches the input, or far back in time",
         "vanishes",
         Explanation(
-            "The gradient runs from the output back to the input, and each layer multiplies it by a factor: the"
-            " slope of the activation times the weights. Here the factors are below 1. A product of many of "
-            "them is almost 0, so the first layers get no direction to learn in. In a recurrent net the same "
-            "happens from step to step back in time.",
-            "The bars fall towards the input; update ÷ weight of the first layers is below 1e-6; the loss stays"
-            " at guessing.",
-            "Activations with slope 1 (ReLU), weights of the size that fits them (He, Xavier), normalisation, "
-            "shortcuts around layers, fewer layers; over time LSTM or GRU.",
+            "The gradient runs from the output back to the input, and each layer multiplies it by a "
+            "factor: the slope of the activation times the weights. Here the factors are below 1. A "
+            "product of many of them is almost 0, so the first layers learn nothing. In a recurrent "
+            "net the same happens from step to step back in time.",
+            "The bars get lower towards the input, update ÷ weight of the first layers is below 1e-6, "
+            "and the loss stays at that of guessing.",
+            "Use an activation with slope 1 (ReLU), initial weights of the size that suits it (He, "
+            "Xavier), normalisation, shortcuts around layers or fewer layers; for long sequences an "
+            "LSTM or a GRU.",
         ),
     ),
     FindingCode(
@@ -163,10 +166,10 @@ REGISTRY = (
         "layers have never received a gradient",
         "vanishes",
         Explanation(
-            "Nothing of the loss reaches these layers: something between them and the loss is not "
-            "differentiable or is cut off.",
-            "Exactly 0, or no value at all, at every step.",
-            "Look for detach(), .item(), no_grad() or an unused output.",
+            "No gradient of the loss reaches these layers: something between them and the loss is not "
+            "differentiable, or the graph is cut there.",
+            "The gradient is exactly 0, or has no value at all, at every step.",
+            "Look for detach(), .item(), no_grad() or an output that is not used.",
         ),
     ),
     FindingCode(
@@ -176,9 +179,9 @@ REGISTRY = (
         Explanation(
             "The clipping threshold is far below the gradient's usual norm, so almost every step is shortened, "
             "and the net hardly moves.",
-            "The marks ▃ ▄ over the curves in nearly all columns; the norm after clipping is far below that "
-            "before.",
-            "A larger threshold: a little above the usual norm.",
+            "The marks ▃ ▄ stand over nearly all columns of the curves, and the norm after clipping "
+            "is far below that before it.",
+            "Use a larger threshold, a little above the usual norm.",
         ),
         "warning",
     ),
@@ -187,35 +190,35 @@ REGISTRY = (
         "a deeper net trains worse than a shallower one",
         "learns badly",
         Explanation(
-            "A deeper net could always copy a shallower one by letting its further layers pass their input on. "
-            "Yet plain layers learn this identity badly, so deeper nets end worse, on the training data too. It"
-            " is not overfitting.",
-            "Even gradients, and a worse training accuracy than that of a shallower net.",
-            "Shortcuts around the layers: then a layer that changes nothing is the identity (residual "
-            "learning).",
+            "A deeper net could always copy a shallower one by letting its further layers pass their "
+            "input on. Yet plain layers learn this identity badly, so deeper nets end worse, even on "
+            "the training data. This is not overfitting.",
+            "The gradients are even, and the training accuracy is worse than that of a shallower net.",
+            "Use shortcuts around the layers. Then a layer that adds nothing is the identity "
+            "(residual learning).",
         ),
     ),
     FindingCode(
         "spikes",
-        "single steps have a gradient far above their neighbours",
+        "single steps have a gradient far above that of the steps around them",
         "explodes",
         Explanation(
-            "A single batch has a gradient far above that of its neighbours, as one wrong label or one odd "
-            "example can make it.",
-            "Lone peaks in the gradient norm.",
-            "Clipping, and a look at the examples of these batches.",
+            "A single batch has a gradient far above that of the batches around it. One wrong label "
+            "or one odd example can cause this.",
+            "The gradient norm has single peaks.",
+            "Check the examples of these batches, and clip the gradient.",
         ),
         "info",
     ),
     FindingCode(
         "not-learning",
-        "the loss stays at that of guessing with a healthy gradient",
+        "the loss stays at that of guessing, although the gradient is healthy",
         "learns badly",
         Explanation(
-            "The gradient is healthy and the loss still stays at that of guessing. Then the steps are too short"
-            " or too long, or the data do not say what is asked.",
-            "A flat loss, with a gradient that is even over depth.",
-            "Another learning rate; a look at the data and the labels.",
+            "The gradient is healthy, but the loss stays at that of guessing. Either the steps are "
+            "too short or too long, or the inputs do not determine the labels.",
+            "The loss is flat, and the gradient is even over depth.",
+            "Try another learning rate, and check the data and the labels.",
         ),
     ),
 )

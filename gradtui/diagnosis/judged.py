@@ -12,7 +12,7 @@ from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.rules.case import Case
 from gradtui.diagnosis.thresholds import FEWEST_LOSSES, WARMUP_STEPS
 from gradtui.runs.summary import Summary
-from gradtui.words import plain_exponents
+from gradtui.words import plain_exponents, several
 
 MOST_GROWTH = 1e6
 """A training is not healthy if its total gradient norm is this many times that of the first step."""
@@ -55,20 +55,25 @@ def judged_of(evidence: Evidence, *, found: bool = False) -> AnsweredQuestions:
 
 
 def _too_short(steps: int, *, finished: bool) -> str:
-    taken = f"{steps} step{'s' if steps > 1 else ''}"
+    taken = several(steps, "step")
     return (
-        f"A run of {taken} is too short to say more." if finished else f"{taken} are too few to say more yet."
+        f"A run of {taken} is too short to say more."
+        if finished
+        else f"{taken} {'is' if steps == 1 else 'are'} too few to say more yet."
     )
 
 
 def _too_few(losses: int, metrics: int, others: tuple[str, ...]) -> str:
     if losses:
-        return f"Only {losses} loss{'es were' if losses > 1 else ' was'} seen, too few to judge learning by."
+        return f"Only {losses} usable loss{'es were' if losses > 1 else ' was'} recorded, too few to judge learning."
     if metrics:
-        return f"No loss was seen, and {metrics} values of the metric are too few to judge learning by."
+        return (
+            f"No loss was seen, and {several(metrics, 'value')} of the metric "
+            f"{'is' if metrics == 1 else 'are'} too few to judge learning."
+        )
     if others:
         named = ", ".join(others)
-        return f"No loss of the whole training was seen beside {named}, so learning was not judged."
+        return f"Besides {named} no loss of the whole training was seen, so learning was not judged."
     return "No loss was seen, so learning was not judged."
 
 

@@ -61,29 +61,29 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "leaky-relu",
         "leaky ReLU 0.01",
-        "Like ReLU, but a small slope where a unit is inactive lets it come back: no unit dies for good.",
-        "one more number to choose, and almost nothing in time; inactive units learn slowly.",
+        "Like ReLU, but with a small slope where a unit is inactive, so the unit can come back: no unit dies for good.",
+        "one more number to choose; it takes almost no time, and inactive units learn slowly.",
         cure_edits.use_leaky_relu,
     ),
     Cure(
         "leaky-relu-0.02",
         "leaky ReLU 0.02",
-        "Like ReLU, but a small slope where a unit is inactive lets it come back: no unit dies for good.",
-        "one more number to choose, and almost nothing in time; inactive units learn slowly.",
+        "Like ReLU, but with a small slope where a unit is inactive, so the unit can come back: no unit dies for good.",
+        "one more number to choose; it takes almost no time, and inactive units learn slowly.",
         partial(cure_edits.use_leaky_relu, slope=0.02),
     ),
     Cure(
         "prelu",
         "learned slope (PReLU)",
         "Like leaky ReLU, but each layer learns its slope, so no unit dies and no slope has to be chosen.",
-        "one parameter a layer, and the activation takes about seven times as long as leaky ReLU on a CPU.",
+        "one parameter per layer, and the activation takes about seven times as long as leaky ReLU on a CPU.",
         cure_edits.use_prelu,
     ),
     Cure(
         "elu",
         "ELU + LeCun initialisation",
-        "ELU is smooth, never flat near zero, and its outputs are nearer to a mean of zero than ReLU's.",
-        "an exponential for every unit: about five times the time of leaky ReLU on large layers.",
+        "ELU is smooth and never flat near zero, and the mean of its outputs is nearer to zero than ReLU's.",
+        "an exponential for every unit: on large layers about five times the time of leaky ReLU.",
         cure_edits.use_elu,
     ),
     Cure(
@@ -96,54 +96,57 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "batch-norm",
         "batch normalisation",
-        "Each unit is brought to mean 0 and deviation 1 over the batch, so signals keep their size from layer to "
-        "layer, whatever the weights.",
-        "it needs batches of some size, and behaves differently in training and in use.",
+        "Each unit is scaled to mean 0 and standard deviation 1 over the batch, so signals keep their "
+        "size from layer to layer, whatever the weights are.",
+        "it needs batches that are not small, and behaves differently in training and inference.",
         cure_edits.batch_norm,
     ),
     Cure(
         "layer-norm",
         "layer normalisation",
-        "Each example is brought to mean 0 and deviation 1 over a layer's units, so signals keep their size, whatever "
-        "the weights.",
-        "two numbers a unit, and a little time at every layer.",
+        "Each example is scaled to mean 0 and standard deviation 1 over a layer's units, so signals "
+        "keep their size, whatever the weights are.",
+        "two numbers per unit, and a little time at every layer.",
         cure_edits.layer_norm,
     ),
     Cure(
         "shortcuts",
         "residual shortcuts",
-        "The input of each block is added to its output, so the gradient has a path without any factor to every block.",
+        (
+            "The input of each block is added to its output, so the gradient reaches every block on a "
+            "path without any factor."
+        ),
         "the sum grows a little with every block.",
         cure_edits.shortcuts,
     ),
     Cure(
         "pre-norm",
         "pre-norm blocks",
-        "Layer normalisation before the weights and a shortcut around them: the gradient has a path without any "
-        "factor to every block of attention.",
-        "the sum grows a little with every block, and the last blocks change it by little.",
+        "Layer normalisation comes before the weights, and a shortcut goes around them, so the "
+        "gradient reaches every attention block on a path without any factor.",
+        "the sum grows a little with every block, so the last blocks change it only a little.",
         cure_edits.pre_norm,
     ),
     Cure(
         "fewer-layers",
         "fewer layers",
-        "The gradient is a product of one factor a layer, and fewer layers are fewer factors.",
+        "The gradient is a product of one factor per layer, so fewer layers mean fewer factors.",
         "a shallow net computes less with the same width; hard tasks need the depth.",
         cure_edits.fewer_layers,
     ),
     Cure(
         "smaller-lr",
         "smaller learning rate",
-        "At a twentieth of the rate, steps stay nearer to the weights for which their gradient is right.",
-        "everything that was not too fast trains twenty times slower.",
+        "At a twentieth of the rate, each step stays nearer to the weights at which its gradient was computed.",
+        "what was not too fast before trains twenty times slower.",
         cure_edits.smaller_lr,
     ),
     Cure(
         "smaller-batch",
         "smaller batch",
-        "A loss summed over the batch has a gradient that grows with the batch: an eighth of it is an "
-        "eighth as large.",
-        "noisier gradients, more steps for an epoch; of a mean loss it changes only the noise.",
+        "A loss summed over the batch has a gradient that grows with the batch: with an eighth of the "
+        "examples it is an eighth as large.",
+        "noisier gradients and more steps per epoch; with a mean loss it changes only the noise.",
         cure_edits.smaller_batch,
     ),
     Cure(
@@ -157,17 +160,17 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "clip-norm",
         "clip the gradient's norm",
-        "The gradient is scaled down to norm 1 where it is longer, so no step is long. The ratio between the layers "
-        "stays, and with it a profile that is steep from the start.",
+        "A gradient that is longer than 1 is shortened to 1, so no step is long. The direction does "
+        "not change, so a profile that is steep from the start stays steep.",
         "a threshold to choose; where every step is clipped, the rate alone decides the size of the steps.",
         cure_edits.clip_norm,
     ),
     Cure(
         "clip-value",
         "clip the gradient's values",
-        "No number of the gradient may exceed 0.5 in size: a few exploding weights cannot carry the "
-        "others away.",
-        "it turns the gradient's direction towards the diagonal wherever it acts.",
+        "No number in the gradient may exceed 0.5 in size, so a few exploding weights cannot move all "
+        "others far away.",
+        "wherever it acts, it changes the direction of the gradient.",
         cure_edits.clip_value,
     ),
     Cure(
@@ -175,8 +178,8 @@ CURES: tuple[Cure, ...] = (
         "L2 penalty",
         "Over a long training a penalty on the squared weights keeps them from growing, and smaller weights multiply "
         "the gradient by less.",
-        "slow (a fraction rate × penalty a step), and a bias in the solution; too much of it makes the gradient "
-        "vanish.",
+        "slow (each step shrinks the weights by the fraction rate × penalty), and it biases the "
+        "solution; too much of it makes the gradient vanish.",
         cure_edits.l2,
     ),
     Cure(
@@ -184,57 +187,58 @@ CURES: tuple[Cure, ...] = (
         "L1 penalty",
         "Over a long training a penalty on the size of the weights pulls them to zero, and smaller weights multiply "
         "the gradient by less.",
-        "slow, a bias in the solution, and many weights end at exactly nothing; too much of it makes the gradient "
-        "vanish.",
+        "slow, and it biases the solution: many weights end at exactly 0; too much of it makes the "
+        "gradient vanish.",
         cure_edits.l1,
     ),
     Cure(
         "gain-one",
         "gain 1",
-        "A gain above 1 back to the size that the rule of initialisation gives: a gain of g multiplies the "
-        "gradient by g at every layer, and a recurrent gain does so at every step of time.",
+        "It resets a gain above 1 to the size that the initialisation rule gives. A gain of g "
+        "multiplies the gradient by g at every layer, and a recurrent gain does so at every time "
+        "step.",
         "the rate may have to grow with it; it only takes effect from a fresh start.",
         cure_edits.gain_one,
     ),
     Cure(
         "lstm",
         "LSTM",
-        "An LSTM's cell state is carried on by addition, and its gradient by the forget gate, whose bias of ln T opens "
-        "it for the T steps of the sequence.",
+        "An LSTM carries its cell state on by addition, so only the forget gate multiplies the "
+        "gradient, and a bias of ln T keeps this gate open for the T steps of the sequence.",
         "four times the weights and time of a plain recurrent net of the same width.",
         cure_edits.use_lstm,
     ),
     Cure(
         "lstm-memory",
-        "forget gates open for the whole sequence",
-        "A forget bias of ln T keeps a factor of T / (T + 1) at every step, so over T steps a third of the gradient "
-        "is left; at a bias of 1 a step keeps 0.73.",
-        "the cell forgets slowly at first, also what it need not keep.",
+        "forget gate open for the whole sequence",
+        "A forget bias of ln T keeps a factor of T / (T + 1) at every step, so over T steps a third "
+        "of the gradient is left; with a bias of 1 each step keeps only 0.73.",
+        "at first the cell forgets slowly, even what it does not need.",
         cure_edits.lstm_memory,
     ),
     Cure(
         "gru",
         "GRU",
-        "A GRU's update gate can learn to copy the state unchanged over many steps, and with it the gradient; at its "
-        "start half of the state passes at every step.",
+        "A GRU's update gate can learn to copy the state unchanged over many steps, and with it the "
+        "gradient; at the start half of the state passes at every step.",
         "three times the weights and time of a plain recurrent net of the same width.",
         cure_edits.use_gru,
     ),
     Cure(
         "orthogonal",
         "orthogonal recurrence",
-        "An orthogonal matrix neither stretches nor shrinks: the gradient through its powers keeps its "
-        "length.",
-        "only a start: training may leave it, and the cell's activation still takes its share at every step.",
+        "An orthogonal matrix neither stretches nor shrinks a vector, so the gradient keeps its "
+        "length over many steps.",
+        "this holds only at the start, and the cell's activation still shrinks the gradient at every step.",
         cure_edits.orthogonal_recurrence,
     ),
     Cure(
         "pretrain-autoencoder",
         "pretraining by autoencoders",
-        "Each layer first learns to reconstruct the output of the layer below: no gradient has to cross "
-        "the depth.",
-        "epochs for every layer before the training proper; Adam, ReLU or a norm mostly make it needless "
-        "today.",
+        "Each layer first learns to reconstruct the output of the layer below, so no gradient has to "
+        "cross the depth.",
+        "extra epochs for every layer before the training itself; with Adam, ReLU or normalisation it "
+        "is rarely needed today.",
         cure_edits.pretrain_autoencoder,
     ),
     Cure(
@@ -242,22 +246,25 @@ CURES: tuple[Cure, ...] = (
         "pretraining by Boltzmann machines",
         "Each layer first learns the statistics of the layer below as a restricted Boltzmann machine, "
         "without any gradient through the depth (contrastive divergence).",
-        "as for autoencoders; and only for sigmoid units, with inputs scaled to between 0 and 1.",
+        (
+            "extra epochs for every layer before the training itself; it works only for sigmoid units, "
+            "with inputs between 0 and 1."
+        ),
         cure_edits.pretrain_rbm,
     ),
     Cure(
         "scale-loss",
         "loss scaling",
-        "fp16 has no number below 6e-8: the loss is multiplied before the backward pass, so that small "
-        "gradients survive, and the gradient divided again before the step.",
-        "a step is lost each time the scale proves too large; it adapts by itself.",
+        "fp16 has no number below 6e-8. The loss is multiplied before the backward pass, so that "
+        "small gradients survive, and the gradient is divided again before the step.",
+        "one step is skipped each time the scale is too large; it adapts automatically.",
         cure_edits.scale_loss,
     ),
     Cure(
         "bf16",
         "bf16",
-        "bf16 reaches as far down as fp32, to 1e-38, so no gradient is lost and no loss needs scaling.",
-        "only 8 bits of precision instead of fp16's 11, and only newer devices compute it fast.",
+        "bf16 reaches as far down as fp32, to 1e-38, so no gradient is lost, and the loss needs no scaling.",
+        "only 8 bits of precision instead of the 11 of fp16, and only newer devices are fast with it.",
         cure_edits.use_bf16,
     ),
 )

@@ -280,7 +280,7 @@ def _largest(opened: IO[bytes], y: _Array, path: Path) -> int:
     least, most = min(numbers), max(numbers)
     if least < 0 or most >= MOST_CLASSES:
         wrong = least if least < 0 else most
-        refuse(path, f"y holds the class {wrong}", f"classes from 0 to below {MOST_CLASSES}")
+        refuse(path, f"y holds the class {wrong}", f"classes from 0 to {MOST_CLASSES - 1:,}")
     return most
 
 

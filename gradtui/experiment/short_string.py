@@ -51,9 +51,9 @@ def from_short_string(text: str) -> Experiment:
         content = unpacking.decompress(compressed, LARGEST_TEXT + 1)
         toml = content.decode()
     except (binascii.Error, zlib.error, UnicodeDecodeError):
-        raise ExperimentError(NAME, problem="is damaged; copy it whole") from None
+        raise ExperimentError(NAME, problem="is damaged; copy the whole string") from None
     if len(content) > LARGEST_TEXT:
         raise ExperimentError(NAME, problem="is larger than 1 MB")
     if not unpacking.eof or unpacking.unused_data:
-        raise ExperimentError(NAME, problem="is damaged; copy it whole")
+        raise ExperimentError(NAME, problem="is damaged; copy the whole string")
     return loads(toml, NAME)

@@ -57,7 +57,7 @@ def _check_group(at: str, group: Group) -> None:
         raise ExperimentError(
             f"{at}.norm",
             "batch",
-            f"none, layer, group or rms with {block}: the statistics differ from step to step",
+            f"none, layer, group or rms with {block}: the statistics of a batch differ from step to step",
         )
     if block == "conv" and group.kernel % 2 == 0:
         raise ExperimentError(f"{at}.kernel", group.kernel, "an odd number: an even kernel has no centre")
@@ -95,7 +95,7 @@ def _check_attention(at: str, group: Group) -> None:
 
 
 def _check_fixup(at: str, group: Group) -> None:
-    reason = "fixup starts each branch at zero, which only a shortcut of identity carries past"
+    reason = "fixup starts each branch at zero, and only an identity shortcut passes the signal around it"
     if group.block in RECURRENT:
         raise ExperimentError(
             f"{at}.init", "fixup", f"another init with {group.block}: fixup is for branches"
@@ -122,14 +122,14 @@ def _check_pretraining(exp: Experiment) -> None:
     if pretrain.kind == "none":
         if pretrain.freeze:
             raise ExperimentError(
-                f"{at}.freeze", pretrain.freeze, "0 without pretraining: nothing is learned yet"
+                f"{at}.freeze", pretrain.freeze, "0 without pretraining: the frozen layers would stay random"
             )
         return
     if pretrain.freeze >= depth_of(exp):
         raise ExperimentError(
             f"{at}.freeze",
             pretrain.freeze,
-            f"fewer than the net's {depth_of(exp)} layers: the last must be left to learn",
+            f"fewer than the net's {depth_of(exp)} layers: the last one has to learn",
         )
     if pretrain.kind == "checkpoint":
         if not pretrain.path:
@@ -162,7 +162,7 @@ def _check_layerwise(at: str, group: Group, kind: str) -> None:
         raise ExperimentError(
             f"{at}.order",
             group.order,
-            f"post with cures.pretrain.kind {kind}: weights before their activation",
+            f"post with cures.pretrain.kind {kind}: the weights must come before their activation",
         )
 
 

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 EXAMPLES_SHOWN = 8
 """The most examples of the batch that are named; the event has all of them."""
 
-_QUANTITIES = {"loss": "the loss", "grad_norm": "the gradient's norm"}
+_QUANTITIES = {"loss": "the loss", "grad_norm": "the gradient norm"}
 
 
 class RecordedDivergence(NamedTuple):
     """A RecordedDivergence describes one step at which the loss or the gradient became non-finite or blew up."""
 
     step: int
+    kind: str
+    """What happened, in a word: "NaN" if a number was not finite, "jump" if it was only far too large."""
     what: str
     """The number that showed the divergence, and its layer."""
     batch: str
@@ -38,9 +40,15 @@ def divergences(events: Iterable[Event]) -> Iterator[RecordedDivergence]:
     for event in standing:
         yield RecordedDivergence(
             event["step"],
+            divergence_word(event),
             f"{_what(event)}; {_where(event)}",
             f"on {_examples(event['batch'])} of the training set",
         )
+
+
+def divergence_word(event: Event) -> str:
+    """Return in a word what a divergence was: NaN, or a jump of a finite number, from which a run may recover."""
+    return "jump" if event.get("reason") == "blow-up" else "NaN"
 
 
 def _what(event: Event) -> str:
@@ -48,13 +56,14 @@ def _what(event: Event) -> str:
     if event["reason"] == "blow-up":
         return f"{_QUANTITIES[event['measure']]} jumped to {figure(value)} (median before: {figure(event['usual'])})"
     before = event["before"]
-    after = f" after {figure(before)}" if event["measure"] == "loss" and math.isfinite(before) else ""
-    return f"{_QUANTITIES[event['measure']]} is {figure(value)}{after}"
+    what = f"{_QUANTITIES[event['measure']]} became {'NaN' if math.isnan(value) else 'infinite'}"
+    known = event["measure"] == "loss" and math.isfinite(before)
+    return f"{what} (it was {figure(before)} one step before)" if known else what
 
 
 def _where(event: Event) -> str:
     if event["reason"] == "blow-up":
-        return f"{event['layer']} has the largest gradient"
+        return f"the largest gradient is in {event['layer']}"
     return f"first seen in the {event['part']} of {event['layer']}"
 
 

@@ -140,7 +140,7 @@ def finding_blocks(shared: SharedRun) -> Iterator[Block]:
         yield Prose("Nothing was recorded.")
         return
     if not shared.diagnosis.findings:
-        yield Prose("✔ No problems found.", "good")
+        yield Prose("✓ No problems found.", "good")
     for finding in (*shared.diagnosis.findings, *shared.diagnosis.remarks):
         where = f"{finding.severity}, since step {finding.step:,}{which_layers(finding.layers)}"
         yield Notice(finding.severity, finding.code, TITLES.get(finding.code, ""), where, finding.evidence)
@@ -212,7 +212,7 @@ def _curve(shared: SharedRun, name: str) -> Iterator[Picture]:
         return
     ends = (0.0, 1.0) if name == "accuracy" else None
     log = name != "accuracy" and wants_log(curves)
-    marks = [(float(one.step), "diverged") for one in divergences(shared.run.events())][:1]
+    marks = [(float(one.step), one.kind) for one in divergences(shared.run.events())][:1]
     text = text_chart(curves, width=TEXT_WIDTH, height=TEXT_HEIGHT, log=log, y_range=ends)
     yield Picture(name.capitalize(), "", curves_svg(curves, ends=ends, log=log, marks=marks), text)
 
@@ -285,8 +285,8 @@ def _experiment(shared: SharedRun) -> Iterator[Block]:
         gradient = meta.data.get("gradient")
         if isinstance(gradient, str):
             yield Prose(f"Gradient: {gradient}", "weak")
-    for step, what, batch in divergences(shared.run.events()):
-        yield Prose(f"It diverged at step {step:,}: {what}, {batch}.")
+    for step, kind, what, batch in divergences(shared.run.events()):
+        yield Prose(f"{kind[:1].upper()}{kind[1:]} at step {step:,}: {what}, {batch}.")
 
 
 def _cost(shared: SharedRun) -> list[tuple[str, str]]:
@@ -294,7 +294,7 @@ def _cost(shared: SharedRun) -> list[tuple[str, str]]:
     rows = [("", ""), ("steps", f"{summary['steps']:,}"), ("time", seconds(summary["seconds"]))]
     taken = summary["steps"] - (shared.run.parent.step if shared.run.parent else 0)
     if summary["seconds"] > 0:
-        rows.append(("steps a second", f"{taken / summary['seconds']:,.0f}"))
+        rows.append(("steps per second", f"{taken / summary['seconds']:,.0f}"))
     if summary["overhead"] is not None:
         rows.append(("recording", f"{percent(summary['overhead'])} of the step time"))
     if (memory := _memory(shared)) is not None:

@@ -87,9 +87,9 @@ def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> 
         return
     judged = diagnosis.judged
     if not diagnosis.findings and judged.enough_steps:
-        yield Text("✔ No problems found.", "green")
+        yield Text("✓ No problems found.", "green")
     elif not diagnosis.findings:
-        yield Text("◌ Too short to say.", "yellow")
+        yield Text("◌ Too few steps to judge.", "yellow")
     yield from _prose(judged.why, paper, "dim", indent="  ")
     for finding in (*diagnosis.findings, *diagnosis.remarks):
         mark, style = SEVERITY_MARKS[finding.severity], SEVERITY_STYLES[finding.severity]
@@ -123,8 +123,8 @@ def _course(numbers: dict[str, Any]) -> list[str]:
 
 def divergence_lines(events: Sequence[Event]) -> Iterator[Text]:
     """Yield two lines for each step at which the run diverged."""
-    for step, what, batch in divergences(events):
-        yield Text(f"broke     step {step:,}: {what}", "yellow")
+    for step, kind, what, batch in divergences(events):
+        yield Text(f"{kind:<10}step {step:,}: {what}", "yellow")
         yield Text(f"{'':<10}{batch}", "dim")
 
 
@@ -201,4 +201,6 @@ def _where(run: Run) -> Iterator[Text]:
     name = run.folder.name if known else str(run.folder)
     yield Text(f"open      gradtui attach {name}")
     if (step := rollback_step(run.events())) is not None:
-        yield Text(f"restart   gradtui run --from {name} --set K=V   (to step {step:,}, before it broke)")
+        yield Text(
+            f"restart   gradtui run --from {name} --set K=V   (goes back to step {step:,}, before it diverged)"
+        )

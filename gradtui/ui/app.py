@@ -63,11 +63,13 @@ class GradtuiApp(TerminalApp):
             "toggle_keys",
             "keys",
             key_display="?",
-            tooltip="List all keys.",
+            tooltip="List all keys of this screen.",
             id="app.keys",
             priority=True,
         ),
-        Binding("q", "quit", "quit", tooltip="Leave. A training continues to its end.", id="app.quit"),
+        Binding(
+            "q", "quit", "quit", tooltip="Leave the app. A training continues to its end.", id="app.quit"
+        ),
     ]
 
     def __init__(
@@ -106,7 +108,7 @@ class GradtuiApp(TerminalApp):
         store = self.settings_store
         theme = store.settings.theme
         if theme and theme not in self.available_themes:
-            store.problem = f'{store.path}: theme: there is none called "{theme}"'
+            store.problem = f'{store.path}: theme: no theme is called "{theme}"'
             return ""
         return theme
 
@@ -206,14 +208,14 @@ class GradtuiApp(TerminalApp):
         from gradtui.ui.command_palette import action_commands
 
         yield from action_commands(self, screen)
-        yield SystemCommand("Theme", "Other colours. The choice is saved.", self.action_change_theme)
+        yield SystemCommand("Theme", "Choose other colours. The choice is saved.", self.action_change_theme)
         if self.ascii:
-            yield SystemCommand("Characters: Unicode", "Draw with all characters", self.action_toggle_ascii)
+            yield SystemCommand("Characters: Unicode", "Draw with all characters.", self.action_toggle_ascii)
         else:
-            help_text = "Draw with ASCII only, for terminals that show nothing else"
+            help_text = "Draw with ASCII only, for terminals that show nothing else."
             yield SystemCommand("Characters: ASCII only", help_text, self.action_toggle_ascii)
         # Save it a moment later, so that the palette is not on the picture.
-        help_text = "Save a picture of the screen, as SVG, in this folder"
+        help_text = "Save the screen as an SVG picture in this folder."
         yield SystemCommand("Screenshot", help_text, lambda: self.set_timer(0.1, self.action_picture))
 
     def action_picture(self) -> None:

@@ -88,7 +88,11 @@ class Lessons:
             choices.append(
                 Choice(name, f"{number} {lesson.title}", state + lesson.about, name == following, say("next"))
             )
-        missing = "" if self.language in languages() else f" · there are none in {self.language!r}: English"
+        missing = (
+            ""
+            if self.language in languages()
+            else f" · in English, since there are none in {self.language!r}"
+        )
         known = dict(zip(names, entries, strict=True))
 
         async def take(name: str | None) -> None:

@@ -92,7 +92,7 @@ class NameProvider(Provider):
         for name in app.available_themes:
             yield (
                 f"Theme: {name}",
-                "Other colours. The choice is saved.",
+                "Choose other colours. The choice is saved.",
                 partial(setattr, app, "theme", name),
             )
         if self.screen != lab:

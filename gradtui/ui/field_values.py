@@ -22,7 +22,7 @@ _ZERO = {
     "eval_every": "at the end",
     "checkpoint_every": "at the end",
     "loss_scale": "adapts",
-    "threads": "torch's choice",
+    "threads": "PyTorch's choice",
     "freeze": "none",
     "warmup_steps": "none",
 }

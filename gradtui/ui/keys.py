@@ -14,7 +14,9 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     from gradtui.ui.followed_run import FollowedRun
 
-WHY_KEY = Binding("w", "why", "why", tooltip="What was found, why it happens, and what helps.", id="lab.why")
+WHY_KEY = Binding(
+    "w", "why", "why", tooltip="Explain what was found, why it happens, and what helps.", id="lab.why"
+)
 
 NOTE_KEY = Binding(
     "quotation_mark",
@@ -28,18 +30,22 @@ NOTE_KEY = Binding(
 """The key that every screen with a run has."""
 
 TIME_KEYS: list[BindingType] = [
-    Binding("m", "metric(True)", "metric", tooltip="Draw another metric of the layers.", id="lab.measure"),
+    Binding("m", "metric(True)", "metric", tooltip="Show another metric of the layers.", id="lab.measure"),
     Binding("M", "metric(False)", "previous metric", show=False, id="lab.measure-back"),
     Binding(
         "P",
         "factors",
         "product",
         show=False,
-        tooltip="The factors that backpropagation multiplies, and their product.",
+        tooltip="Show the factors that backpropagation multiplies, and their product.",
         id="lab.product",
     ),
     Binding(
-        "D", "plane", "what it computes", tooltip="The class that the net gives each point.", id="lab.plane"
+        "D",
+        "plane",
+        "what it computes",
+        tooltip="Show the class that the net gives each point.",
+        id="lab.plane",
     ),
     Binding(
         "b",
@@ -48,7 +54,9 @@ TIME_KEYS: list[BindingType] = [
         tooltip="Go to the step at which the problem began.",
         id="lab.first-bad",
     ),
-    Binding("escape,n", "live", "live", key_display="esc", tooltip="Back to the newest step.", id="lab.live"),
+    Binding(
+        "escape,n", "live", "live", key_display="esc", tooltip="Go back to the newest step.", id="lab.live"
+    ),
     Binding(
         "slash",
         "find_layer",
@@ -71,7 +79,9 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Continue this run from where it was stopped.",
         id="lab.continue",
     ),
-    Binding("space", "send('pause')", "pause", key_display="space", tooltip="Pause.", id="lab.pause"),
+    Binding(
+        "space", "send('pause')", "pause", key_display="space", tooltip="Pause the training.", id="lab.pause"
+    ),
     Binding(
         "space",
         "send('resume')",
@@ -81,7 +91,12 @@ LAB_KEYS: list[BindingType] = [
         id="lab.resume",
     ),
     Binding(
-        "full_stop", "send('step')", "step", key_display=".", tooltip="One step, then pause.", id="lab.step"
+        "full_stop",
+        "send('step')",
+        "step",
+        key_display=".",
+        tooltip="Train one step, then pause.",
+        id="lab.step",
     ),
     Binding("x", "send('stop')", "stop", tooltip="End the training here.", id="lab.stop"),
     Binding(
@@ -96,7 +111,7 @@ LAB_KEYS: list[BindingType] = [
         "i",
         "preflight",
         "check at init",
-        tooltip="Measure this net before training, beside theory.",
+        tooltip="Measure this net before training, and compare with theory.",
         id="lab.initial",
     ),
     Binding("1,e", "tab('net')", "net", show=False, tooltip="Go to the net.", id="lab.net"),
@@ -104,10 +119,10 @@ LAB_KEYS: list[BindingType] = [
         "2,g", "tab('gradient')", "gradient", show=False, tooltip="Go to the gradients.", id="lab.gradient"
     ),
     Binding("3", "tab('curves')", "curves", show=False, tooltip="Go to loss and accuracy.", id="lab.curves"),
+    Binding("4", "tab('findings')", "findings", show=False, tooltip="Go to the findings.", id="lab.findings"),
     Binding(
-        "4", "tab('findings')", "findings", show=False, tooltip="Go to what was found.", id="lab.findings"
+        "o", "edit('options')", "options", tooltip="Change any setting of the experiment.", id="lab.options"
     ),
-    Binding("o", "edit('options')", "options", tooltip="Every setting of the experiment.", id="lab.options"),
     Binding("p", "edit('presets')", "presets", tooltip="Open a built-in example.", id="lab.presets"),
     Binding(
         "B",
@@ -167,25 +182,27 @@ LAB_KEYS: list[BindingType] = [
         "report",
         "write report",
         show=False,
-        tooltip="Write this run as one page to share, HTML or Markdown.",
+        tooltip="Write this run as one page to share, in HTML or Markdown.",
         id="lab.report",
     ),
-    Binding("u", "edit('undo')", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
-    Binding("U", "edit('redo')", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
+    Binding("u", "edit('undo')", "undo", show=False, tooltip="Undo the last edit.", id="lab.undo"),
+    Binding(
+        "U", "edit('redo')", "redo", show=False, tooltip="Redo the edit that was undone last.", id="lab.redo"
+    ),
     *TIME_KEYS,
     Binding(
         "escape",
         "back",
         "back",
         key_display="esc",
-        tooltip="Back to the list of runs, studies or cures, and to the run before.",
+        tooltip="Go back to the list of runs, studies or cures, or to the previous run.",
         id="lab.back",
     ),
     Binding(
         "N",
         "draw_net",
         "draw net",
-        tooltip="The net as blocks in place of the charts, and back.",
+        tooltip="Show the net as blocks instead of the charts, and back.",
         id="lab.draw",
     ),
     Binding(
@@ -201,7 +218,7 @@ LAB_KEYS: list[BindingType] = [
         "edit('copy-string')",
         "copy as string",
         show=False,
-        tooltip="Copy the experiment as a short text, which gradtui STRING opens.",
+        tooltip="Copy the experiment as a short string, which gradtui STRING opens.",
         id="lab.copy-string",
     ),
     Binding(
@@ -212,20 +229,22 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Show this pane on the full screen, and back.",
         id="lab.fill",
     ),
-    Binding("t", "app.learn", "lessons", tooltip="Short lessons with live trainings.", id="lab.lessons"),
+    Binding("t", "app.learn", "lessons", tooltip="Open short lessons with live trainings.", id="lab.lessons"),
     Binding(
         "E", "app.lesson('answer')", "answer", tooltip="Answer the lesson's question.", id="lesson.answer"
     ),
-    Binding("H", "app.lesson('hint')", "hint", tooltip="Show a hint, or the text again.", id="lesson.hint"),
+    Binding(
+        "H", "app.lesson('hint')", "hint", tooltip="Show a hint, or show the text again.", id="lesson.hint"
+    ),
     Binding(
         "greater_than_sign",
         "app.lesson('next')",
         "next step",
         key_display=">",
-        tooltip="The next step of the lesson.",
+        tooltip="Go to the next step of the lesson.",
         id="lesson.next",
     ),
-    Binding("less_than_sign", "app.lesson('back')", "step before", show=False, id="lesson.back"),
+    Binding("less_than_sign", "app.lesson('back')", "previous step", show=False, id="lesson.back"),
     Binding("less_than_sign", "rate(False)", "smaller rate", show=False, id="lab.rate-down"),
     Binding("greater_than_sign", "rate(True)", "larger rate", show=False, id="lab.rate-up"),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
@@ -234,7 +253,7 @@ LAB_KEYS: list[BindingType] = [
         "studies",
         "studies",
         show=False,
-        tooltip="Studies: many trainings that answer one question.",
+        tooltip="Open the studies: many trainings that answer one question.",
         id="lab.studies",
     ),
     NOTE_KEY,
@@ -252,7 +271,7 @@ ZOOM_TIME_KEYS: list[BindingType] = [
         "zoom_time(0.5)",
         "zoom time",
         key_display="] [",
-        tooltip="A shorter stretch of time, closer; [ shows a longer one.",
+        tooltip="Show a shorter stretch of time; [ shows a longer one.",
         id="gradient.time-in",
     ),
     Binding("left_square_bracket", "zoom_time(2.0)", "longer stretch", show=False, id="gradient.time-out"),
@@ -265,24 +284,31 @@ GRADIENT_KEYS: list[BindingType] = [
         "layer(-1)",
         "layer",
         key_display="←→",
-        tooltip="The previous layer.",
+        tooltip="Move through the layers.",
         id="gradient.left",
     ),
     Binding("right,l", "layer(1)", "next layer", show=False, id="gradient.right"),
     Binding("shift+left", f"layer(-{PAGE})", "ten layers back", show=False, id="gradient.left-far"),
-    Binding("shift+right", f"layer({PAGE})", "ten layers on", show=False, id="gradient.right-far"),
+    Binding("shift+right", f"layer({PAGE})", "ten layers forward", show=False, id="gradient.right-far"),
     Binding("home,circumflex_accent", "end(False)", "first layer", show=False, id="gradient.first"),
     Binding("end,dollar_sign", "end(True)", "last layer", show=False, id="gradient.last"),
-    Binding("up,k", "time(-1)", "time", key_display="↑↓", tooltip="Earlier.", id="gradient.earlier"),
-    Binding("down,j", "time(1)", "later", show=False, tooltip="Later.", id="gradient.later"),
+    Binding(
+        "up,k",
+        "time(-1)",
+        "time",
+        key_display="↑↓",
+        tooltip="Move through time.",
+        id="gradient.earlier",
+    ),
+    Binding("down,j", "time(1)", "later", show=False, tooltip="Go to a later step.", id="gradient.later"),
     Binding("shift+up,K,pageup", f"time(-{PAGE})", "10 steps back", show=False, id="gradient.far-back"),
-    Binding("shift+down,J,pagedown", f"time({PAGE})", "10 steps on", show=False, id="gradient.far-on"),
+    Binding("shift+down,J,pagedown", f"time({PAGE})", "10 steps forward", show=False, id="gradient.far-on"),
     Binding(
         "plus,equals_sign",
         "zoom(0.5)",
         "zoom",
         key_display="+ -",
-        tooltip="Fewer layers, closer; - shows more of them.",
+        tooltip="Show fewer layers, wider; - shows more of them.",
         id="gradient.zoom-in",
     ),
     Binding("minus", "zoom(2.0)", "more layers", show=False, id="gradient.zoom-out"),
@@ -291,11 +317,18 @@ GRADIENT_KEYS: list[BindingType] = [
         "0",
         "whole",
         "whole",
-        tooltip="All layers and the whole run again.",
+        tooltip="Show all layers and the whole run again.",
         id="gradient.whole",
         show=False,
     ),
-    Binding("enter", "open", "open layer", key_display="⏎", tooltip="All of this layer.", id="gradient.open"),
+    Binding(
+        "enter",
+        "open",
+        "open layer",
+        key_display="⏎",
+        tooltip="Show all that was recorded of this layer.",
+        id="gradient.open",
+    ),
 ]
 """The keys of the charts of the layers."""
 
@@ -322,23 +355,23 @@ def why_not(action: str, run: FollowedRun | None) -> str:
     """Return in a few words why an action of the lab can do nothing now; "" if there is no reason to give."""
     name = action.partition("(")[0]
     if name == "app.lesson":
-        return "needs a lesson, press t first"
+        return "needs a lesson: press t first"
     if name not in NEED_A_RUN:
-        return "not while a run trains" if run is not None and run.live else ""
+        return "not possible while a run trains" if run is not None and run.live else ""
     if name in ("live", "back"):
         return ""
     if run is None:
-        return "needs a run, press space first"
+        return "needs a run: press space first"
     if name in ("note", "report"):
         return ""
     if name == "plane":
-        return "this run has no points in the plane; data such as spirals or circle have"
+        return "needs data whose points lie in a plane, such as spirals or circle"
     if name == "end_comparison":
         return "no other run is compared with this one"
     if name == "repair" and run.live:
-        return "not while a run trains"
+        return "not possible while a run trains"
     if name in ("fork_with_cure", "try_all_cures", "repair"):
-        return "cures can only be trained for gradtui's own experiments that have run"
+        return "cures can only be trained for runs of gradtui's own experiments"
     return "this run has ended" if not run.live else ""
 
 

@@ -57,7 +57,7 @@ class TimeCursor:
         if run.first_bad_step is None:
             self._screen.notify("No problem found so far", timeout=2)
         elif run.first_bad_step >= self.newest:
-            self._screen.notify(f"the newest step, {self.newest:,}, is the first bad one", timeout=2)
+            self._screen.notify(f"the first bad step is the newest one, {self.newest:,}", timeout=2)
             self.go_to(None)
         else:
             self.go_to(run.first_bad_step)

@@ -47,7 +47,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Parent:
 @pytest.mark.long
 def test_a_broken_run_is_forked_before_it_broke_and_the_report_says_how(broken: Parent) -> None:
     ((step, _),) = list_rollbacks(broken.run.folder)
-    hint = f"gradtui run --from {broken.run.folder.name} --set K=V   (to step {step}, before it broke)"
+    hint = f"gradtui run --from {broken.run.folder.name} --set K=V   (goes back to step {step}, before it diverged)"
     assert hint in broken.report
     result = gradtui(broken.home, "run", "--from", "explode", "--set", "optimizer.lr=1e-5", "--json")
     assert result.returncode == 0, result.stderr

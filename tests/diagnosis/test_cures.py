@@ -39,7 +39,7 @@ OFFERS = {
 
 
 UNDERFLOW = (
-    "undo what stands out: Xavier initialisation, loss scaling, layer normalisation and residual shortcuts"
+    "undo what is unusual: Xavier initialisation, loss scaling, layer normalisation and residual shortcuts"
 )
 
 
@@ -93,7 +93,7 @@ def test_scripts_get_reasons_without_changes(sickness: str) -> None:
         (
             "steep",
             "explode-batch",
-            ["undo what stands out: gain 1, mean loss and learning rate 0.038", "mean-loss"],
+            ["undo what is unusual: gain 1, mean loss and learning rate 0.038", "mean-loss"],
         ),
         ("steep", "plain-batchnorm-57", ["shortcuts"]),
         ("exploding", "explode-pixels", ["clip-norm", "smaller-lr"]),
@@ -208,7 +208,7 @@ def test_what_stands_out_is_undone_at_once_and_each_field_is_named_with_its_reas
         },
     )
     first = cures.for_vanishing(exp)[0]
-    assert first.name.startswith("undo what stands out")
+    assert first.name.startswith("undo what is unusual")
     cured = set_fields(exp, first.set)
     assert cured.net[0].bias_mean == 0.0
     assert cured.net[0].gain == 1.0

@@ -111,9 +111,9 @@ def watched(runs: Path, steps: int, *, log: bool, lr: float = 0.0) -> Path:
 @pytest.mark.parametrize(
     ("steps", "log", "lr", "says", "judged"),
     [
-        (30, True, 1e-3, "Too short to say.", (False, False)),
+        (30, True, 1e-3, "Too few steps to judge.", (False, False)),
         (30, True, 0.05, "No problems found.", (True, True)),
-        (30, False, 1e-3, "Too short to say.", (False, False)),
+        (30, False, 1e-3, "Too few steps to judge.", (False, False)),
         (120, False, 1e-3, "No problems found.", (True, False)),
     ],
     ids=["short", "short, and it learned", "short, without a loss", "without a loss"],

@@ -51,7 +51,7 @@ class Script:
                 DATA,
                 textwrap.dedent(self.model),
                 taken["before the optimizer"],
-                taken["in place of the optimizer"] or taken["where the optimizer"] or self.optimizer,
+                taken["replaces the optimizer"] or taken["where the optimizer"] or self.optimizer,
                 taken["after the optimizer"],
                 taken["once, before the loop"],
                 f"{self.scaler} = torch.amp.GradScaler('cpu', init_scale=8.0)" if self.scaler else "",
@@ -62,7 +62,7 @@ class Script:
                 textwrap.indent(taken["before loss.backward()"] or self.clear or "pass", "    "),
                 f"    loss = {self.loss}",
                 textwrap.indent(
-                    taken["in place of loss.backward()"] or self._step(taken["between loss.backward()"]),
+                    taken["replaces loss.backward()"] or self._step(taken["between loss.backward()"]),
                     "    ",
                 ),
                 "    probe.log(loss=loss)",
@@ -71,7 +71,7 @@ class Script:
         )
 
     def _step(self, piece: str) -> str:
-        replaced = "in place of the present" in piece
+        replaced = "instead of the present" in piece
         first, last = "loss.backward()", "opt.step()"
         if self.scaler:
             first = f"{self.scaler}.scale(loss).backward()"
@@ -87,12 +87,12 @@ class Script:
 
 PLACES = (
     "before the optimizer",
-    "in place of the optimizer",
+    "replaces the optimizer",
     "where the optimizer",
     "after the optimizer",
     "once, before the loop",
     "before loss.backward()",
-    "in place of loss.backward()",
+    "replaces loss.backward()",
     "between loss.backward()",
 )
 
@@ -198,7 +198,7 @@ CASES: dict[str, tuple[Script, dict[str, list[str]]]] = {
     ),
     "an optimizer of a copy": (
         Script(mlp(3, "ReLU"), COPIED),
-        {"not-optimized": ["make the optimizer last"]},
+        {"not-optimized": ["create the optimizer last"]},
     ),
     "a tiny rate": (
         Script(mlp(3, "ReLU"), sgd(1e-7)),
@@ -251,7 +251,7 @@ CASES: dict[str, tuple[Script, dict[str, list[str]]]] = {
             sgd(0.01),
             "torch.nn.functional.mse_loss(net(x), x[:, :4])",
         ),
-        {"no-gradient": ["no activation behind the last layer"]},
+        {"no-gradient": ["no activation after the last layer"]},
     ),
     "a model that no optimizer moves": (
         Script(
@@ -262,7 +262,7 @@ CASES: dict[str, tuple[Script, dict[str, list[str]]]] = {
             'opt = torch.optim.SGD(net["head"].parameters(), lr=0.1)',
             "torch.nn.functional.cross_entropy(head(body(x).relu()), y)",
         ),
-        {"not-optimized": ["make the optimizer last"]},
+        {"not-optimized": ["create the optimizer last"]},
     ),
     "flat ends": (
         Script(mlp(6, "Tanh", NORMAL.format(20.0)), sgd(0.004), activations=True),

@@ -27,7 +27,9 @@ def test_every_field_is_a_field_or_a_part_and_is_explained(part: type[msgspec.St
 
 def test_the_text_beneath_a_field_is_its_own() -> None:
     assert field(spec.Optimizer, "lr").doc == "Learning rate."
-    assert field(spec.Data, "source").doc.endswith("text, idx (MNIST's format), cifar10 and npz read `path`.")
+    assert field(spec.Data, "source").doc.endswith(
+        "text, idx (MNIST's format), cifar10 and npz are read from `path`."
+    )
     assert field(spec.Cures, "l2").doc.startswith("Penalty l2/2")
 
 

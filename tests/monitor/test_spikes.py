@@ -51,14 +51,14 @@ def test_the_steps_their_layers_and_their_examples_are_named(home: Path, logs_fi
     for step in (70, 150):
         assert f"step {step} (" in found.evidence
         assert f"examples {1000 * step}, {1000 * step + 1}" in found.evidence
-    assert found.evidence.endswith("clipping caught them.")
+    assert found.evidence.endswith("clipping shortened them.")
     assert sorted(told.evidence.batches) == [69, 70, 71, 149, 150, 151]
     assert len(told.evidence.batches[70]) == 32
 
 
 def test_without_clipping_nothing_caught_them(home: Path) -> None:
     (found,) = trained((120,), clip=0.0).information
-    assert found.evidence.endswith("nothing clipped them.")
+    assert found.evidence.endswith("clipping did not shorten them.")
 
 
 def test_a_training_without_odd_batches_or_with_nothing_but_odd_ones_has_no_spikes(home: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_rate_that_moves_the_weights_is_not(home: Path, kind: Any, rate: float
 def test_bfloat16_that_rounds_the_update_away_is_named_first(home: Path, kind: Any) -> None:
     (found,) = found_in(kind, 1e-6, logs=True, dtype=torch.bfloat16)
     assert found.code == "not-learning"
-    assert found.evidence.startswith("The update is smaller than bfloat16's spacing")
+    assert found.evidence.startswith("The updates are too small for bfloat16")
     assert found.cures[0].name == "keep the weights in float32"
     (other,) = found_in(kind, 1e-9, logs=True)
     assert "spacing" not in other.evidence

@@ -22,16 +22,19 @@ def told(*events: dict[str, Any]) -> list[str]:
 
 def test_a_divergence_to_nan_names_its_layer_and_examples() -> None:
     assert told(broke(4)) == [
-        "broke     step 4: the loss is nan after 18.5; first seen in the output of dense5",
+        "NaN       step 4: the loss became NaN (it was 18.5 one step before); first seen in the output of dense5",
         "          on examples 7, 3 of the training set",
     ]
     (first, _) = told(broke(4, part="gradient", measure="grad_norm", grad_norm=math.inf, loss=1.0))
-    assert "the gradient's norm is inf; first seen in the gradient of dense5" in first
+    assert "the gradient norm became infinite; first seen in the gradient of dense5" in first
 
 
 def test_a_blow_up_names_the_usual_value() -> None:
     first, second = told(broke(2000, reason="blow-up", loss=1e9, batch=list(range(40))))
-    assert "step 2,000: the loss jumped to 1e9 (median before: 2); dense5 has the largest gradient" in first
+    assert (
+        "jump      step 2,000: the loss jumped to 1e9 (median before: 2); the largest gradient is in dense5"
+        in first
+    )
     assert second.endswith("6, 7 … (40) of the training set")
     assert second.count(",") == EXAMPLES_SHOWN - 1
 

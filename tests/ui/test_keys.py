@@ -104,7 +104,7 @@ async def test_all_keys_of_the_lab_are_listed_hidden_ones_and_their_tooltips_too
         assert {"undo", "redo", "save", "find", "full screen", "quit", "keys"} <= {
             action.description for action in actions
         }
-        assert next(d for d in actions if d.description == "undo").tooltip == "Take the last edit back."
+        assert next(d for d in actions if d.description == "undo").tooltip == "Undo the last edit."
 
 
 @pytest.mark.parametrize("key", ["question_mark", "escape", "q"])

@@ -35,7 +35,7 @@ async def test_a_key_shows_it_goes_through_time_and_leads_to_the_units(size: tup
         await until(pilot, lambda: "D what it computes" in screen_text(app))
         await pilot.press("D")
         await until(
-            pilot, lambda: "100% of the points drawn lie in the region of their class" in screen_text(app)
+            pilot, lambda: "100% of the points shown lie in the region of their class" in screen_text(app)
         )
         assert "What the net computes" in screen_text(app)
         assert "class 0: 50% of the plane" in screen_text(app)
@@ -100,7 +100,7 @@ async def test_the_key_says_why_it_can_do_nothing(make_run: MakeRun) -> None:
         assert "what it computes" not in screen_text(app)
         assert all(one.action != "plane" for _, actions in key_actions(app.screen) for one in actions)
         await pilot.press("D")
-        await until(pilot, lambda: "this run has no points in the plane" in screen_text(app))
+        await until(pilot, lambda: "needs data whose points lie in a plane" in screen_text(app))
         assert lab.query(Waterfall)
 
 

@@ -189,7 +189,7 @@ async def test_a_theme_chosen_in_the_palette_is_there_in_the_next_run() -> None:
         lab = await lab_of(pilot)
         assert not settings_path().exists(), "what nobody chose is not kept"
         await pilot.press("ctrl+p", *"theme")
-        await until(pilot, lambda: "Other colours" in screen_text(app))
+        await until(pilot, lambda: "Choose other colours" in screen_text(app))
         await pilot.press("enter")
         await until(pilot, lambda: "Search for themes" in screen_text(app))
         await pilot.press(*"nord")
@@ -232,7 +232,7 @@ async def test_a_theme_that_there_is_not_is_named() -> None:
     assert app.theme == DARK.name
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)
-        await until(pilot, lambda: f'{path}: theme: there is none called "norrd"' in toasts(app))
+        await until(pilot, lambda: f'{path}: theme: no theme is called "norrd"' in toasts(app))
 
 
 async def test_a_folder_that_cannot_be_written_breaks_nothing(

@@ -167,10 +167,10 @@ def for_overclipped(
         lambda exp: (
             "A threshold at the gradient's usual norm shortens only the steps whose gradient is longer than usual."
             if exp is None or not rates.is_adaptive(exp)
-            else f"{rates.in_words(exp)} divides the gradient by its usual size, so a looser clip changes usual steps "
-            "by little; at the usual norm it acts only on longer gradients."
+            else f"{rates.in_words(exp)} divides the gradient by its usual size, so a higher threshold "
+            "hardly changes usual steps; at the usual norm it acts only on longer gradients."
         ),
-        "a gradient of up to that norm passes whole.",
+        "gradients up to that norm are not shortened.",
         lambda exp: {"cures.clip_norm": threshold} if exp.cures.clip_norm else {},
     )
     if exp and (_others(exp) or (not rates.is_adaptive(exp) and not _rate_fits(exp, norm, measured.update))):
@@ -247,7 +247,7 @@ def for_slow_learning(exp: Experiment | None, measured: Measured) -> tuple[CureO
 
 def _why_no_penalty(exp: Experiment | None) -> str:
     known = penalties_text(exp) if exp else "a penalty shrinks the weights"
-    return f"{known[:1].upper()}{known[1:]}; smaller weights pass on less of the gradient."
+    return f"{known[:1].upper()}{known[1:]}. Smaller weights pass on less of the gradient."
 
 
 def _why_no_bias(exp: Experiment | None) -> str:
@@ -259,12 +259,10 @@ def _why_no_clipping(exp: Experiment | None) -> str:
     if exp and rates.is_adaptive(exp):
         kind = rates.in_words(exp)
         return (
-            f"{kind} divides the gradient by its usual size, so clipping every step levels the steps and hardly "
-            "shortens them."
+            f"{kind} divides the gradient by its usual size, so clipping every step makes the steps "
+            "equally long and hardly shortens them."
         )
-    return (
-        "Where every step is cut down, the threshold and not the gradient decides how far the weights move."
-    )
+    return "Where every step is clipped, the threshold and not the gradient decides how far the weights move."
 
 
 def what_stands_out(exp: Experiment) -> list[str]:
@@ -273,9 +271,12 @@ def what_stands_out(exp: Experiment) -> list[str]:
     if rate_stands_out(exp):
         kind, usual = rates.in_words(exp), rates.adam_rate(exp)
         parts.append(
-            f"{kind}'s rate is {setting(exp.optimizer.lr)}, and {setting(usual)} suits a net of this depth and width"
+            (
+                f"the learning rate of {kind} is {setting(exp.optimizer.lr)}, while {setting(usual)} suits "
+                "a net of this depth and width"
+            )
             if rates.is_adaptive(exp)
-            else f"SGD's rate of {setting(exp.optimizer.lr)} is far from usual"
+            else f"a learning rate of {setting(exp.optimizer.lr)} is unusual for SGD"
         )
     return list(dict.fromkeys(parts))
 
@@ -283,7 +284,7 @@ def what_stands_out(exp: Experiment) -> list[str]:
 NO_PENALTY = Remedy(
     "no penalty",
     _why_no_penalty,
-    "whatever the penalty was for.",
+    "the penalty no longer does what it was meant for.",
     lambda exp: {"cures.l1": 0.0, "cures.l2": 0.0} if penalty_matters(exp) else {},
 )
 NO_BIAS = Remedy(
@@ -300,12 +301,12 @@ NO_BIAS = Remedy(
 NO_CLIPPING = Remedy(
     "no clipping",
     _why_no_clipping,
-    "nothing holds back an explosion any more.",
+    "nothing limits an explosion any more.",
     lambda exp: {"cures.clip_norm": 0.0, "cures.clip_value": 0.0},
 )
 FULL_PRECISION = Remedy(
     "fp32",
     "float32 reaches down to 1e-38, so no gradient of this size is lost.",
-    "twice the memory, and more time on devices that are fast at half precision.",
+    "twice the memory, and more time on devices that are faster with half precision.",
     lambda exp: {"run.precision": "fp32"},
 )

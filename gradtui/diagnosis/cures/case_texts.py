@@ -21,7 +21,7 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.net_plan import RECURRENT, depth_of, net_shape
 from gradtui.experiment.overrides import set_fields
 from gradtui.experiment.spec import Experiment, Group
-from gradtui.words import as_factor, setting, times
+from gradtui.words import as_factor, setting, several, times
 
 LARGE_SGD_RATE, LARGE_ADAPTIVE_RATE = 0.3, 0.01
 """Above these rates, times the factor that momentum adds to the steps, units of ReLU often die."""
@@ -84,13 +84,13 @@ def _initialisation(case: CuredCase) -> CureOffer:
     rule = next((str(value) for path, value in offer.set.items() if path.endswith(".init")), "")
     name = f"{INIT_NAMES.get(rule, rule)} initialisation" if rule else "gain 1"
     made = (
-        f"as large as {name} makes them" if rule else "of the size that their initialisation gives at gain 1"
+        f"as large as {name} makes them"
+        if rule
+        else "of the size that their initialisation gives them at gain 1"
     )
-    why = f"The activation stays; weights {made} keep the gradient's size at the start."
+    why = f"The activation stays. Weights {made} keep the size of the gradient at the start."
     if "slope" in case.fields:
-        why = (
-            f"The activation stays, with another slope; weights {made} keep the gradient's size at the start."
-        )
+        why = f"The activation stays, with another slope. Weights {made} keep the size of the gradient at the start."
     return replace(offer, name=name, why=why, price="the rate may have to change with it.")
 
 
@@ -130,21 +130,21 @@ def _norm(case: CuredCase) -> CureOffer:
     old = dict.fromkeys(old.norm for old, new in case.changed() if old.norm not in ("none", new.norm))
     why = offer.why.rstrip(".")
     if old:
-        why = f"{why}. It takes the place of {' and '.join(old)} normalisation"
+        why = f"{why}. It replaces {' and '.join(old)} normalisation"
     prices = [offer.price.rstrip(".")]
     if offer.key == "batch-norm":
         if case.exp.data.batch_size < FEWEST_IN_BATCH:
-            prices.append(f"its averages over batches of {case.exp.data.batch_size} are rough")
+            prices.append(f"averages over batches of {case.exp.data.batch_size} are imprecise")
         depth = depth_of(case.after)
         plain = all(group.shortcut == "none" for group in case.after.net)
         if plain and depth > FEW_LAYERS and any(group.activation == "relu" for group in case.after.net):
             growth = times(depth * math.log10(BATCH_NORM_GROWTH))
             prices.append(
-                f"plain ReLU layers with it multiply the gradient by {BATCH_NORM_GROWTH:g} each towards the input, "
-                f"which is {growth} times over these {depth}"
+                f"with it, each plain ReLU layer multiplies the gradient by {BATCH_NORM_GROWTH:g} on "
+                f"its way to the input, which makes {growth} times over {depth} layers"
             )
     elif any(group.block == "conv" for group in case.after.net):
-        prices.append("on convolutions it is mostly worse than batch normalisation")
+        prices.append("for convolutions it is usually worse than batch normalisation")
     return replace(offer, why=f"{why}.", price=f"{'; '.join(prices)}.")
 
 
@@ -158,27 +158,27 @@ def _shortcuts(case: CuredCase) -> CureOffer:
     if "shortcut" in fields:
         name = offer.name
         why = (
-            "The input of each block is added to its output, so the gradient has a path without any factor to every "
-            "block"
+            "The input of each block is added to its output, so the gradient reaches every block on a "
+            "path without any factor"
         )
         if offer.key == "pre-norm" and not fields & {"norm", "order"}:
             name = "residual shortcuts"
         elif offer.key == "pre-norm":
             why = (
-                "With a norm before the weights and a shortcut around them, the gradient has a path without any factor "
-                "to every block of attention"
+                "With a norm before the weights and a shortcut around them, the gradient reaches "
+                "every attention block on a path without any factor"
             )
     elif "order" in fields or "norm" in fields:
         pre = offer.key == "pre-norm"
         name = "pre-norm blocks" if pre else "pre-activation blocks"
         beside = "norm" if pre else "norm or activation"
         why = (
-            f"The shortcuts stay, and no {beside} stands between two of them any more, so nothing multiplies the "
-            "gradient there"
+            f"The shortcuts stay, and no {beside} stands between them any more, so nothing multiplies "
+            "the gradient there"
         )
     else:
         name = "residual branches that start small"
-        why = "The shortcuts stay, and the blocks change what passes through them by less at the start"
+        why = "The shortcuts stay, and at the start the blocks change the signal less"
     price = offer.price
     if _projects(case.after) and "shortcut" in fields:
         price = f"{price.rstrip('.')}; where widths differ, a projection is added."
@@ -210,7 +210,7 @@ def blocks_text(exp: Experiment, changes: Mapping[str, Any]) -> str:
         elif before.order != after.order and after.order == "pre":
             parts.append(_moved(after))
         if before.branch_gain != after.branch_gain and after.branch_gain == "depth":
-            parts.append("each branch starts divided by the square root of the number of blocks")
+            parts.append("each branch is divided by the square root of the number of blocks")
     return "; ".join(dict.fromkeys(parts))
 
 
@@ -219,31 +219,29 @@ def _moved(group: Group) -> str:
     moved = [] if group.norm == "none" else ["the norm"]
     moved += [] if group.block == "attention" or group.activation == "identity" else ["the activation"]
     if not moved:
-        return "anything else in a block comes before the weights"
+        return "everything else in a block comes before the weights"
     return f"{' and '.join(moved)} {'moves' if len(moved) == 1 else 'move'} before the weights"
 
 
 def _blocks(repeat: int, layers: int) -> str:
-    return f"{repeat} block{'' if repeat == 1 else 's'} of {layers} layer{'' if layers == 1 else 's'}"
+    return f"{several(repeat, 'block')} of {several(layers, 'layer')}"
 
 
 def _fewer_layers(case: CuredCase) -> CureOffer:
     before, after = (sum(group.repeat for group in exp.net) for exp in (case.exp, case.after))
-    blocks = f"{after} block{'' if after == 1 else 's'} in place of {before}"
+    blocks = f"{several(after, 'block')} instead of {before}"
     start = case.measured.start
     if any(group.block in RECURRENT for group in case.exp.net):
-        why = (
-            f"{blocks} multiply the gradient fewer times over depth; the steps of the sequence stay as many."
-        )
+        why = f"{blocks} multiply the gradient fewer times over depth. The number of steps of the sequence stays."
     elif start <= VANISHING_DECADES or (case.measured.steep and start >= EXPLODING_DECADES):
         why = (
-            f"The gradient is a product of one factor a layer: {blocks} are fewer factors, though each stays as far "
-            "from 1 as it is."
+            f"The gradient is a product of one factor per layer, and {blocks} mean fewer factors. Each "
+            "factor stays as far from 1 as it is."
         )
     else:
         why = (
-            f"{blocks}: all layers change at once at every step, and their changes multiply, so fewer are easier to "
-            "train."
+            f"{blocks}: all layers change at every step, and their changes multiply, so fewer layers "
+            "are easier to train."
         )
     return replace(case.offer, why=f"{why[:1].upper()}{why[1:]}")
 
@@ -260,26 +258,26 @@ def _lstm(case: CuredCase) -> CureOffer:
     gate = f"a forget bias of {setting(new)} keeps {kept:.2g} of the gradient at every step{left}"
     if case.offer.key == "lstm":
         why = (
-            "An LSTM's cell state is carried on by addition, and its gradient by the forget gate: "
-            f"at the start {gate}."
+            "An LSTM carries its cell state on by addition, so only the forget gate multiplies the "
+            f"gradient. At the start {gate}."
         )
     else:
         old = min(before.forget_bias for before, _ in case.changed())
         before = f", and {as_factor(steps * math.log10(_sigmoid(old)))} over {steps}" if steps else ""
-        why = f"At the start {gate}; a bias of {setting(old)} keeps {_sigmoid(old):.2g} a step{before}."
+        why = f"At the start {gate}; a bias of {setting(old)} keeps {_sigmoid(old):.2g} per step{before}."
     return replace(case.offer, why=why)
 
 
 def _gru(case: CuredCase) -> CureOffer:
     if any(old.block == "lstm" for old, _ in case.changed()):
-        return replace(case.offer, price="another cell, with three quarters of an LSTM's weights.")
+        return replace(case.offer, price="none; a GRU has three quarters of the weights of an LSTM.")
     return case.offer
 
 
 def _orthogonal(case: CuredCase) -> CureOffer:
     gated = any(new.block != "rnn" for _, new in case.changed())
-    share = "the cell's gates still take" if gated else "the cell's activation still takes"
-    price = f"only a start: training may leave it, and {share} a share of the gradient at every step."
+    share = "the cell's gates still shrink" if gated else "the cell's activation still shrinks"
+    price = f"this holds only at the start, and {share} the gradient at every step."
     return replace(case.offer, price=price)
 
 
@@ -300,17 +298,20 @@ def _time_steps(exp: Experiment) -> int:
 
 def _clip(case: CuredCase) -> CureOffer:
     norm = setting(case.after.cures.clip_norm)
-    why = f"The gradient is scaled down to norm {norm} where it is longer"
+    why = f"A gradient that is longer than {norm} is shortened to {norm}"
     start = case.measured.start
     if rates.is_adaptive(case.exp):
         kind = rates.in_words(case.exp)
-        why += f". {kind} divides by its usual size anyway, so this holds back single gradients that are far longer"
+        why += (
+            f". {kind} divides the gradient by its usual size anyway, so this only limits single gradients "
+            "that are far longer"
+        )
     else:
         why += ", so no step is long"
     if case.measured.steep:
-        by = f", {times(start)} times from the last layer to the first," if start >= EXPLODING_DECADES else ""
+        by = f", {times(start)} times from the last to the first," if start >= EXPLODING_DECADES else ""
         lags = any(group.block in RECURRENT for group in case.exp.net)
-        why += f". The ratio between the {'steps back in time' if lags else f'layers{by}'} stays as it is"
+        why += f". The ratio between the {'steps back in time' if lags else f'layers{by}'} does not change"
     price = (
         "a threshold to choose; where every step is clipped, the rate alone decides the size of the steps."
     )
@@ -329,10 +330,10 @@ def _mean_loss(case: CuredCase) -> CureOffer:
 def _smaller_batch(case: CuredCase) -> CureOffer:
     before, after = case.exp.data.batch_size, case.after.data.batch_size
     why = (
-        "A loss summed over the batch has a gradient that grows with the batch: "
-        f"with {after} examples in place of {before} it is about {before / after:.2g} times smaller."
+        f"A loss summed over the batch has a gradient that grows with the batch: with {after} examples "
+        f"instead of {before} it is about {before / after:.2g} times smaller."
     )
-    return replace(case.offer, why=why, price="noisier gradients, and more steps for an epoch.")
+    return replace(case.offer, why=why, price="noisier gradients, and more steps per epoch.")
 
 
 _WRITERS: dict[str, Callable[[CuredCase], CureOffer]] = {

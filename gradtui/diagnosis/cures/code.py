@@ -74,7 +74,7 @@ class CodeWriter:
 
     def clip(self, norm: float, *, instead: bool = False) -> str:
         """Clip the norm of the gradient."""
-        lines = [self._gradient + (", in place of the present threshold" if instead else "")]
+        lines = [self._gradient + (", instead of the present threshold" if instead else "")]
         if self.script.scaler:
             lines.append(f"{self.script.scaler}.unscale_({self.optimizer})")
         lines.append(f"torch.nn.utils.clip_grad_norm_({self.model}.parameters(), {norm:g})")
@@ -82,7 +82,7 @@ class CodeWriter:
 
     def rate(self, new: float, before: float) -> str:
         """Set the learning rate."""
-        lines = ["# after the optimizer is made, before a scheduler is"]
+        lines = ["# after the optimizer is created, before any scheduler"]
         lines.append(f"for group in {self.optimizer}.param_groups:")
         if self.script.groups > 1:
             lines.append(f'    group["lr"] *= {new / before:.2g}')
@@ -93,20 +93,20 @@ class CodeWriter:
     def adam(self, rate: float) -> str:
         """Make an optimizer of Adam."""
         made = f"torch.optim.Adam({self.model}.parameters(), lr={rate:g})"
-        return f"# in place of the optimizer\n{self.optimizer} = {made}"
+        return f"# replaces the optimizer\n{self.optimizer} = {made}"
 
     def new_optimizer(self, kind: str, rate: float) -> str:
         """Make the optimizer of the model's own parameters."""
         return (
-            "# where the optimizer is made, once the model is complete\n"
-            f"{self.optimizer} = torch.optim.{kind}({self.model}.parameters(), lr={rate:g})"
+            f"# where the optimizer is created, once the model is complete\n{self.optimizer} = "
+            f"torch.optim.{kind}({self.model}.parameters(), lr={rate:g})"
         )
 
     def join_optimizer(self) -> str:
         """Give the model's parameters to the optimizer that moves others."""
         return (
-            "# after the optimizer is made\n"
-            f'{self.optimizer}.add_param_group({{"params": {self.model}.parameters()}})'
+            f'# after the optimizer is created\n{self.optimizer}.add_param_group({{"params": '
+            f"{self.model}.parameters()}})"
         )
 
     def list_unreached(self) -> str:
@@ -123,8 +123,8 @@ class CodeWriter:
             return ""
         names = [self.path(self._within(name)) for name in layers]
         return (
-            "# before the optimizer is made, if they are not meant to be trained\n"
-            f"for layer in [{', '.join(names)}]:\n    layer.requires_grad_(False)"
+            "# before the optimizer is created, if they are not meant to be trained\nfor layer in "
+            f"[{', '.join(names)}]:\n    layer.requires_grad_(False)"
         )
 
     def _within(self, layer: str) -> str:
@@ -135,10 +135,10 @@ class CodeWriter:
         """Take away an activation behind the last layer."""
         kinds = " | ".join(f"torch.nn.{kind}" for kind in OUTPUTS_THAT_DIE)
         return (
-            "# before the optimizer is made\n"
-            f"last = list(dict({self.model}.named_modules()))[-1]\n"
-            f"if isinstance({self.model}.get_submodule(last), {kinds}):\n"
-            f"    {self.model}.set_submodule(last, torch.nn.Identity())"
+            "# before the optimizer is created\nlast = "
+            f"list(dict({self.model}.named_modules()))[-1]\nif "
+            f"isinstance({self.model}.get_submodule(last), {kinds}):\n    "
+            f"{self.model}.set_submodule(last, torch.nn.Identity())"
         )
 
     def clear(self) -> str:
@@ -147,24 +147,22 @@ class CodeWriter:
 
     def clear_earlier(self) -> str:
         """Clear the gradients before the backward pass, and not before the step."""
-        there = "in place of the present zero_grad() or clip at 0: nothing"
+        there = "remove the present zero_grad() or clip at 0 at this place"
         return f"{self.clear()}\n{self._gradient}, {there}"
 
     def scale_loss(self) -> str:
         """Scale the loss."""
         return (
-            "# once, before the loop\n"
-            f'scaler = torch.amp.GradScaler("{self.script.device}")\n'
-            f"# in place of loss.backward() and {self.optimizer}.step()\n"
-            f"scaler.scale(loss).backward()\nscaler.step({self.optimizer})\nscaler.update()"
+            f'# once, before the loop\nscaler = torch.amp.GradScaler("{self.script.device}")\n# '
+            "replaces loss.backward() and "
+            f"{self.optimizer}.step()\nscaler.scale(loss).backward()\nscaler.step({self.optimizer})\nscaler.update()"
         )
 
     def wide_weights(self) -> str:
         """Keep the weights in float32."""
         return (
-            "# before the optimizer is made; compute the loss under\n"
-            f'# torch.autocast("{self.script.device}", dtype=torch.bfloat16)\n'
-            f"{self.model}.float()"
+            "# before the optimizer is created; compute the loss under\n# "
+            f'torch.autocast("{self.script.device}", dtype=torch.bfloat16)\n{self.model}.float()'
         )
 
     @property
@@ -185,7 +183,7 @@ class CodeWriter:
 
     def initialise(self, rule: str) -> str:
         """Initialise the layers of weights by He's or Xavier's rule, and recurrences orthogonally."""
-        return "\n".join(["# before the optimizer is made", *self._initialise(rule)])
+        return "\n".join(["# before the optimizer is created", *self._initialise(rule)])
 
     def _initialise(self, rule: str, *, biases: bool = True) -> list[str]:
         feed = [(name, kind) for name, kind in self.modules if kind in (*LINEAR, *CONVOLUTIONS)]
@@ -227,11 +225,11 @@ class CodeWriter:
     def rectify(self) -> str:
         """Replace sigmoids by ReLU, and initialise for it."""
         swap = self._swap("Sigmoid", "ReLU()")
-        return "\n".join(["# before the optimizer is made", *swap, *self._initialise("he", biases=False)])
+        return "\n".join(["# before the optimizer is created", *swap, *self._initialise("he", biases=False)])
 
     def leaky(self) -> str:
         """Replace ReLU by leaky ReLU."""
-        return "\n".join(["# before the optimizer is made", *self._swap("ReLU", "LeakyReLU(0.02)")])
+        return "\n".join(["# before the optimizer is created", *self._swap("ReLU", "LeakyReLU(0.02)")])
 
     def _swap(self, old: str, new: str) -> list[str]:
         return [
@@ -247,19 +245,15 @@ class CodeWriter:
             blocks = "torch.nn.TransformerEncoderLayer | torch.nn.TransformerDecoderLayer"
             stacks = "torch.nn.TransformerEncoder | torch.nn.TransformerDecoder"
             return (
-                "# before the optimizer is made\n"
-                f"for block in {self.model}.modules():\n"
-                f"    if isinstance(block, {blocks}):\n"
-                "        block.norm_first = True\n"
-                f"    elif isinstance(block, {stacks}):\n"
-                "        block.norm = torch.nn.LayerNorm(block.layers[0].norm1.normalized_shape)"
+                f"# before the optimizer is created\nfor block in {self.model}.modules():\n    if "
+                f"isinstance(block, {blocks}):\n        block.norm_first = True\n    elif "
+                f"isinstance(block, {stacks}):\n        block.norm = "
+                "torch.nn.LayerNorm(block.layers[0].norm1.normalized_shape)"
             )
         if self.script.post_norm == "own":
             return (
-                "# in the forward() of a block, in place of x = norm(x + branch(x))\n"
-                "x = x + branch(norm(x))\n"
-                "# behind the last block, with a norm of its own\n"
-                "x = last_norm(x)"
+                "# in the forward() of a block, instead of x = norm(x + branch(x))\nx = x + "
+                "branch(norm(x))\n# after the last block, with a norm of its own\nx = last_norm(x)"
             )
         return ""
 
@@ -279,7 +273,7 @@ class CodeWriter:
         names = [name for name, one in places if one == kind and name]
         if len(names) < 2:
             return ""
-        lines = ["# before the optimizer is made"]
+        lines = ["# before the optimizer is created"]
         if len(names) <= MOST_NAMED:
             quoted = ", ".join(f'"{name}"' for name in names)
             lines.append(f"for name in [{quoted}]:")

@@ -109,7 +109,7 @@ class ScriptAdvice:
             yield from self._smaller()
         yield from self._initialisation("he")
         if "ReLU" in self._code.script.functions:
-            why = "A unit that is off still passes some gradient."
+            why = "A unit whose input is negative still passes some gradient."
             yield self._offer("leaky ReLU", why, self._code.leaky())
         if not self._rate_is_large:
             yield from self._smaller()
@@ -119,12 +119,12 @@ class ScriptAdvice:
         facts, frozen = self._evidence.facts, self._code.freeze(self._finding.layers)
         if self._finding.severity == "info":
             if frozen:
-                why = "What no optimizer moves needs no gradient, and a step without it takes less time."
+                why = "Parameters that no optimizer moves need no gradient, and a step without it takes less time."
                 yield self._offer("freeze what is not trained", why, frozen)
             return
         joins = facts is not None and facts.held > 0 and not facts.foreign
         code = self._code.join_optimizer() if joins else self._new_optimizer()
-        yield from self._wiring("make the optimizer of the model's parameters", code)
+        yield from self._wiring("create the optimizer from the model's parameters", code)
 
     def _for_no_gradient(self) -> Iterator[CureOffer]:
         """Yield code that connects the layers with the loss again, or leaves them out on purpose."""
@@ -135,18 +135,21 @@ class ScriptAdvice:
         cut = facts is not None and bool(facts.unreached)
         if not cut and set(self._finding.layers) >= set(self._evidence.layers):
             yield self._offer(
-                "no activation behind the last layer",
-                "A ReLU there that lets nothing through, or a softmax over one unit, makes every output the same.",
+                "no activation after the last layer",
+                "A dead ReLU there, or a softmax over one unit, makes every output the same.",
                 self._code.open_output(),
             )
         yield self._offer(
             "reconnect the layers",
-            "Look for detach(), .data, .item(), no_grad() or a re-entrant checkpoint between them and the loss.",
+            (
+                "Look for detach(), .data, .item(), no_grad() or a re-entrant checkpoint between these "
+                "layers and the loss."
+            ),
             self._code.list_unreached(),
         )
         frozen = self._code.freeze(self._finding.layers)
         if frozen and facts is not None and 0 < len(facts.unreached) < facts.held:
-            why = "What the loss does not use needs no place in the optimizer."
+            why = "Parameters that the loss does not use do not belong in the optimizer."
             yield self._offer("freeze what the loss does not use", why, frozen)
 
     # -- single cures
@@ -169,7 +172,7 @@ class ScriptAdvice:
         limit = float(f"{norm:.1g}") if math.isfinite(norm) and norm > 0 else 1.0
         return self._offer(
             f"clip at {setting(limit)}",
-            "A step whose gradient is longer is cut to that length; the direction stays.",
+            "A longer gradient is shortened to {setting(limit)}; its direction does not change.",
             self._code.clip(limit),
             f"clip={limit:g}",
             "clip-norm",
@@ -181,7 +184,7 @@ class ScriptAdvice:
             limit = float(f"{usual:.1g}")
             yield self._offer(
                 f"clip at {setting(limit)}",
-                "A threshold at the gradient's usual norm holds back the rare explosion and leaves others alone.",
+                "A threshold at the gradient's usual norm shortens a rare explosion and does not change other steps.",
                 self._code.clip(limit, instead=True),
             )
 
@@ -196,7 +199,7 @@ class ScriptAdvice:
         else:
             known = math.isfinite(moved) and moved > 0
             new = self._rate / min(max(moved / LARGEST_UPDATE if known else 10.0, UNUSUAL), 100.0)
-            why = "Smaller steps do not overshoot: a gradient is right only near the weights of its step."
+            why = "Smaller steps do not overshoot: a gradient is right only near the weights at which it was computed."
         yield self._rate_offer(new, why, "smaller-lr")
 
     def _larger(self) -> Iterator[CureOffer]:
@@ -204,7 +207,7 @@ class ScriptAdvice:
         if not self._rate > 0:
             # The rate is 0 if a warm-up never begins; a factor cannot change that.
             if self._rate == 0:
-                yield self._rate_offer(usual, "The rate is 0, and nothing moves.", "larger-lr")
+                yield self._rate_offer(usual, "The learning rate is 0, so nothing moves.", "larger-lr")
             return
         if UNUSUAL * self._rate < usual:
             kind = self._evidence.optimizer or "this rule"
@@ -219,7 +222,7 @@ class ScriptAdvice:
         highest = (10.0 if self._adaptive else 0.5 / USUAL_SGD_RATE) * usual
         if min(new, highest) > UNUSUAL * self._rate * 0.99:
             share = plain_exponents(f"{moved:.1e}")
-            text = f"A step moves the weights by {share} of their size; healthy is 1e-4 to 1e-2."
+            text = f"A step moves the weights by {share} of their size (healthy: 1e-4 to 1e-2)."
             why = text if math.isfinite(moved) else "The weights hardly move."
             yield self._rate_offer(min(new, highest), why, "larger-lr")
 
@@ -241,7 +244,7 @@ class ScriptAdvice:
         name = {"he": "He", "xavier": "Xavier"}[rule]
         yield self._offer(
             f"{name} initialisation",
-            "Weights of this size keep signals and gradients at about their size, and biases start at 0.",
+            "Weights of this size keep signals and gradients about equally large in all layers, and biases start at 0.",
             self._code.initialise(rule),
             f"init={rule}",
         )
@@ -250,8 +253,9 @@ class ScriptAdvice:
         if code := self._code.pre_norm:
             yield self._offer(
                 "norm before the block (pre-norm)",
-                "Here a norm follows each sum of a shortcut and its block, and the gradient passes all of them. With "
-                "the norm inside, before the block, shortcuts reach every block without any factor.",
+                "Here a norm follows each sum of a shortcut and its block, and the gradient passes "
+                "through all of these norms. If the norm comes before the block instead, the gradient "
+                "reaches every block through the shortcuts without any factor.",
                 code,
                 key="pre-norm",
             )
@@ -260,8 +264,11 @@ class ScriptAdvice:
         yield from self._pre_norm()
         if code := self._code.norm:
             yield self._offer(
-                "a norm behind each hidden layer",
-                "It keeps what reaches every activation at mean 0 and deviation 1, where slopes are healthy.",
+                "a norm after each hidden layer",
+                (
+                    "It keeps the input of every activation at mean 0 and standard deviation 1, where the "
+                    "slope is healthy."
+                ),
                 code,
                 key="layer-norm",
             )
@@ -279,14 +286,14 @@ class ScriptAdvice:
         if self._evidence.number_format == "float16":
             yield self._offer(
                 "keep the weights in float32",
-                "Their gradients are then kept in float32 too, and only activations in a smaller format.",
+                "Then the gradients are kept in float32 too, and only the activations in a smaller format.",
                 self._code.wide_weights(),
             )
         # A gradient scaler refuses gradients that are float16.
         elif not self._code.script.scaler:
             yield self._offer(
                 "scale the loss",
-                "float16 ends at 6e-8; a factor on the loss lifts every gradient above it.",
+                "The smallest number in float16 is 6e-8; a factor on the loss makes every gradient larger than that.",
                 self._code.scale_loss(),
                 "loss_scale=65536",
                 "scale-loss",
@@ -309,7 +316,10 @@ class ScriptAdvice:
         if not self._adaptive and evidence.optimizer:
             yield self._offer(
                 "Adam at 0.001",
-                "Adam makes every layer's steps about as large as its rate, however small or large the gradient is.",
+                (
+                    "Adam makes the steps of every layer about as large as its learning rate, however "
+                    "small or large the gradient is."
+                ),
                 self._code.adam(1e-3),
             )
         if not moved < SMALLEST_UPDATE and self._rate != 0:

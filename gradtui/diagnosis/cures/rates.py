@@ -66,10 +66,13 @@ def adam(exp: Experiment | None) -> CureOffer:
 
 def _why_adam(exp: Experiment | None, rate: float) -> str:
     if exp is None or not is_adaptive(exp):
-        return "Adam makes every layer's steps about as large as its rate, however small or large the gradient is"
+        return (
+            "Adam makes the steps of every layer about as large as its learning rate, however small or "
+            "large the gradient is"
+        )
     now, kind = exp.optimizer.lr, in_words(exp)
     if _about(now, rate):
-        return f"Adam corrects its averages in the first steps, and {kind} does not: its first steps are far longer"
+        return f"Adam corrects its averages in the first steps. {kind} does not, so its first steps are far longer"
     apart = f"{times(abs(math.log10(now / rate)))} times {'smaller' if now < rate else 'larger'}"
     return (
         f"{kind}'s steps at {setting(now)} are {apart} than at {setting(rate)}, which suits a net of this depth and "
@@ -81,11 +84,13 @@ def _price_of_adam(exp: Experiment | None) -> str:
     """Return what Adam costs beyond the present optimizer."""
     kept = OPTIMIZERS[exp.optimizer.kind].states(exp.optimizer.momentum) if exp else 0
     more = OPTIMIZERS["adam"].state_tensors - kept
-    numbers = "two more numbers a weight" if more == 2 else "one more number a weight" if more == 1 else ""
+    numbers = (
+        "two more numbers per weight" if more == 2 else "one more number per weight" if more == 1 else ""
+    )
     if exp and is_adaptive(exp):
         rest = "the best rate for this net may be a little smaller or larger"
     else:
-        rest = "sometimes a worse result than a well-chosen rate of SGD"
+        rest = "sometimes the result is worse than that of SGD with a well-chosen rate"
     return f"{numbers}, and {rest}" if numbers else rest
 
 
@@ -104,8 +109,8 @@ def larger(exp: Experiment | None, measured: Measured) -> CureOffer | None:
         if moved == 0
         else f"A step moves the weights by {_figure(moved)} of their size"
     )
-    why = f"{size}; healthy is 1e-4 to 1e-2."
-    price = "too large a rate makes the loss swing."
+    why = f"{size} (healthy: 1e-4 to 1e-2)."
+    price = "if the rate is too large, the loss swings."
     if exp is None:
         return CureOffer("larger learning rate", {}, why, price)
     if math.isnan(moved):
@@ -117,7 +122,7 @@ def larger(exp: Experiment | None, measured: Measured) -> CureOffer | None:
     if rate < exp.optimizer.lr * LEAST_FACTOR:
         return None
     if moved >= SMALLEST_UPDATE:
-        why = f"{size}, which is healthy (1e-4 to 1e-2); within these steps larger ones may learn more."
+        why = f"{size}. This is healthy (1e-4 to 1e-2), but with larger steps the net may learn more in this time."
     return CureOffer(
         f"larger learning rate, {setting(_rounded(rate))}", {"optimizer.lr": _rounded(rate)}, why, price
     )
@@ -132,14 +137,14 @@ def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
     price = ""
     if math.isnan(moved):
         factor = UNKNOWN_FACTOR
-        why = "Smaller steps stay nearer to the weights for which their gradient is right."
+        why = "Smaller steps stay nearer to the weights at which their gradient was computed."
     elif math.isinf(moved):
-        why = "A step moved weights beyond the largest number; healthy is 1e-4 to 1e-2 of their size."
+        why = "A step moved weights beyond the largest number of their format (healthy: by 1e-4 to 1e-2 of their size)."
     else:
-        why = f"A step moved weights by {_figure(moved)} times their size; healthy is 1e-4 to 1e-2."
+        why = f"A step moved weights by {_figure(moved)} times their size (healthy: 1e-4 to 1e-2)."
     if moved > LARGEST_UPDATE * LARGEST_FACTOR:
-        price = "it may not be enough, as such a step is not the rate's fault alone; "
-    price += f"what was not too fast trains {times(math.log10(factor))} times slower."
+        price = "it may not be enough, since the rate is not the only cause of such a step; "
+    price += f"what was not too fast before trains {times(math.log10(factor))} times slower."
     rate = _rounded(exp.optimizer.lr / factor) if exp else 0.0
     return CureOffer("smaller learning rate", {"optimizer.lr": rate} if exp else {}, why, price, "smaller-lr")
 

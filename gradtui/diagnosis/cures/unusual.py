@@ -95,18 +95,20 @@ def biases_text(exp: Experiment) -> str:
     group = max(exp.net, key=lambda group: max(abs(group.bias_mean), group.bias_std))
     mean = abs(group.bias_mean) >= group.bias_std
     value = group.bias_mean if mean else group.bias_std
-    biases = f"biases of {'' if mean else 'deviation '}{setting(value)}"
+    biases = f"biases {'of' if mean else 'with standard deviation'} {setting(value)}"
     if group.norm == "batch" and group.block in ("dense", "conv"):
-        return f"{biases} are of no use, because batch normalisation takes them out again"
+        return f"{biases} have no effect, because batch normalisation subtracts them again"
     gated = group.block in ("lstm", "gru")
     name = "sigmoid" if gated else group.activation
     at = (value,) if mean else (-value, value)
-    if min(abs(slope(name, group.slope, point)) for point in at) < FLAT * ACTIVATIONS[name].steepest:
-        flat = "the gates are nearly flat" if gated else f"{ACTIVATIONS[name].in_words()} is nearly flat"
-        return f"{biases} push {'all' if mean else 'many'} units to where {flat}, before anything is learned"
+    least = min(abs(slope(name, group.slope, point)) for point in at)
+    if least < FLAT * ACTIVATIONS[name].steepest:
+        nearly = "nearly flat" if least else "flat"
+        flat = f"the gates are {nearly}" if gated else f"{ACTIVATIONS[name].in_words()} is {nearly}"
+        return f"{biases} push {'all' if mean else 'many'} units to where {flat} before anything is learned"
     if abs(value) < LARGE_BIAS:
         return f"{biases} shift every unit before anything is learned"
-    return f"{biases} outweigh what the units read from the data"
+    return f"{biases} outweigh the signal from the data"
 
 
 def slope(name: str, parameter: float, at: float = 0.0) -> float:
@@ -126,23 +128,25 @@ def weight_text(group: Group, ratio: float, *, first: bool) -> str:
     if ratio == 0.0:
         if group.block in RECURRENT:
             return "input weights of size 0 feed nothing into the state"
-        where = "through the branch" if group.shortcut != "none" else "on"
-        return f"weights of size 0 pass neither the signal nor the gradient {where}"
+        where = " of the branch" if group.shortcut != "none" else ""
+        return f"weights of size 0 pass on neither the signal nor the gradient{where}"
     times = f"{max(ratio, 1.0 / ratio):.2g} times"
     large = ratio > 1.0
     if group.block in RECURRENT:
         way = "as strongly" if large else "more weakly"
-        return f"input weights {ratio:.2g} times the usual size feed the input into the state {times} {way}"
+        return (
+            f"input weights of {ratio:.2g} times the usual size feed the input into the state {times} {way}"
+        )
     if group.norm != "none":
         change = "less" if large else "more"
         return (
-            f"weights {ratio:.2g} times the usual size are changed {change} by a step of the same length, though the "
-            "norm hides their size from the signal"
+            f"a step of the same length changes weights of {ratio:.2g} times the usual size {change}, "
+            "although the norm removes their size from the signal"
         )
     attention = group.block == "attention"
     facts = ACTIVATIONS[group.activation]
     suited = "attention" if attention else "a linear layer" if facts.name == "identity" else facts.in_words()
-    size = f"weights {ratio:.2g} times the size that suits {suited}"
+    size = f"weights of {ratio:.2g} times the size that suits {suited}"
     about = "up to" if large and (attention or facts.saturates) else "about"
     change = f"{about} {times} {'larger' if large else 'smaller'}"
     if group.repeat * group.layers == 1 and not attention:
@@ -211,18 +215,16 @@ def _recurrence(exp: Experiment, *, raise_weights: bool, lower_weights: bool) ->
         share = (
             f"times the slope of {ACTIVATIONS[group.activation].in_words()}"
             if group.block == "rnn"
-            else "in so far as it runs through the gates and not along the state"
+            else "where it passes through the gates and not along the state"
         )
         whys.append(
-            f"recurrent weights of radius {radius:.2g} multiply the gradient by about that at every step back in time, "
-            f"{share}"
+            f"recurrent weights of spectral radius {radius:.2g} multiply the gradient by about "
+            f"{radius:.2g} at every step back in time, {share}"
         )
         changes |= {f"net.{index}.recurrent_init": "orthogonal", f"net.{index}.recurrent_gain": 1.0}
     if changes:
         why = "; ".join(dict.fromkeys(whys))
-        yield CurePart(
-            "orthogonal recurrence", why, changes, "orthogonal", "only a start: training may leave it"
-        )
+        yield CurePart("orthogonal recurrence", why, changes, "orthogonal", "this holds only at the start")
 
 
 def _penalties(exp: Experiment) -> Iterator[CurePart]:
@@ -239,7 +241,9 @@ def _penalties(exp: Experiment) -> Iterator[CurePart]:
             if len(changes) > 1 or "optimizer.weight_decay" not in changes
             else "weight decay 0.01"
         )
-        yield CurePart(name, penalties_text(exp), changes, price="whatever the penalty was for")
+        yield CurePart(
+            name, penalties_text(exp), changes, price="the penalty no longer does what it was meant for"
+        )
 
 
 def penalties_text(exp: Experiment) -> str:
@@ -253,17 +257,19 @@ def penalties_text(exp: Experiment) -> str:
         begin = f"{name} of {setting(value)}"
         if kind.state_tensors:
             parts.append(
-                f"{begin} moves each weight towards 0 by up to the rate of {setting(optimizer.lr)} a step where the "
-                f"data's gradient is smaller, because {kind.in_words()} scales both up"
+                f"{begin} moves each weight towards 0 by up to {setting(optimizer.lr)} per step, the "
+                f"learning rate, where the gradient of the data is smaller, because {kind.in_words()} "
+                "scales both up"
             )
         elif name == "L1":
             parts.append(f"{begin} moves each weight by {_small(speed * value)} towards 0 at every step")
         else:
-            parts.append(f"{begin} takes {_small(speed * value)} of each weight away at every step")
+            parts.append(f"{begin} shrinks each weight by {_small(speed * value)} of its size at every step")
     if optimizer.kind == "adamw" and optimizer.weight_decay:
         decay = optimizer.weight_decay
         parts.append(
-            f"a weight decay of {setting(decay)} takes {_small(optimizer.lr * decay)} of each weight away at every step"
+            f"a weight decay of {setting(decay)} shrinks each weight by {_small(optimizer.lr * decay)} "
+            "of its size at every step"
         )
     return "; ".join(parts)
 
@@ -294,15 +300,17 @@ def _clipping(exp: Experiment) -> Iterator[CurePart]:
     norm, value = exp.cures.clip_norm, exp.cures.clip_value
     if 0.0 < norm <= TIGHT_NORM:
         if OPTIMIZERS[exp.optimizer.kind].state_tensors:
-            why = f"clipping at {setting(norm)} cuts all longer gradients to the same length"
+            why = f"clipping at {setting(norm)} shortens all longer gradients to the same length"
         else:
-            why = f"clipping at {setting(norm)} lets no step be longer than {_small(_speed(exp) * norm)}"
+            why = f"with clipping at {setting(norm)} no step is longer than {_small(_speed(exp) * norm)}"
         yield CurePart(
-            f"clip at {USUAL_CLIP:g}", why, {"cures.clip_norm": USUAL_CLIP}, price="larger steps pass"
+            f"clip at {USUAL_CLIP:g}", why, {"cures.clip_norm": USUAL_CLIP}, price="larger steps are possible"
         )
     if 0.0 < value <= TIGHT_VALUE:
         why = f"clipping values at {setting(value)} leaves little more than the signs of the gradient"
-        yield CurePart("no clipping of values", why, {"cures.clip_value": 0.0}, price="larger steps pass")
+        yield CurePart(
+            "no clipping of values", why, {"cures.clip_value": 0.0}, price="larger steps are possible"
+        )
 
 
 def _the_rest(exp: Experiment) -> Iterator[CurePart]:
@@ -319,11 +327,11 @@ def _the_rest(exp: Experiment) -> Iterator[CurePart]:
             f"fp16 with a fixed loss scale of {setting(exp.run.loss_scale)} loses every gradient below {lost}"
         )
         yield CurePart(
-            "loss scaling", why, {"run.loss_scale": 0.0}, "scale-loss", "a step is lost now and then"
+            "loss scaling", why, {"run.loss_scale": 0.0}, "scale-loss", "a step is skipped now and then"
         )
     if exp.optimizer.warmup_steps > LONG_WARMUP * exp.run.steps:
         steps = max(1, exp.run.steps // 10)
-        why = f"a warm-up of {exp.optimizer.warmup_steps} steps leaves too few at the full rate"
+        why = f"a warm-up of {exp.optimizer.warmup_steps} steps leaves too few steps at the full rate"
         yield CurePart(
             f"warm-up of {steps} steps",
             why,

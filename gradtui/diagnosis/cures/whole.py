@@ -80,7 +80,7 @@ def whole(exp: Experiment, measured: Measured, fault: Fault) -> CureOffer | None
         (only,) = parts
         return CureOffer(only.name, changes, f"{_capital(only.why)}.", f"{only.price or 'none'}.", only.key)
     names = list(dict.fromkeys(part.name for part in parts))
-    name = and_listed(names) if fields < 2 else f"undo what stands out: {and_listed(names)}"
+    name = and_listed(names) if fields < 2 else f"undo what is unusual: {and_listed(names)}"
     whys = dict.fromkeys(f"{_capital(part.name)}: {part.why}." for part in parts)
     # The cure sets the rate itself, so that the person need not.
     idle = ("", "none", *(RATE_PRICES if rate is not None else ()))
@@ -151,9 +151,9 @@ def _norm(exp: Experiment) -> CurePart | None:
     if not changes:
         return None
     name = f"{kinds[0]} normalisation"
-    why = "it keeps what every layer passes on at mean 0 and deviation 1, whatever the weights"
+    why = "it keeps the output of every layer at mean 0 and standard deviation 1, whatever the weights are"
     return CurePart(
-        name, why, changes, f"{kinds[0]}-norm", "two numbers a unit, and a little time at every layer"
+        name, why, changes, f"{kinds[0]}-norm", "two numbers per unit, and a little time at every layer"
     )
 
 
@@ -172,19 +172,19 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Cur
         yield from _part(
             cured,
             "gru",
-            "its update gate can learn to carry the state on unchanged, and with it the gradient",
+            "its update gate can learn to pass the state on unchanged, and with it the gradient",
         )
     if fault == "vanishes over time":
         yield from _part(
             cured,
             "orthogonal",
-            "such weights keep the length of the gradient that passes through them",
-            "only a start: training may leave it",
+            "such weights keep the length of the gradient",
+            "this holds only at the start",
         )
     if fault in ("vanishes over time", "vanishes", "slow", "moves too little", "units"):
-        price = "two numbers a unit, and a little time at every step of the sequence"
+        price = "two numbers per unit, and a little time at every step of the sequence"
         yield from _part(
-            cured, "layer-norm", "it keeps every step of the state where slopes are healthy", price
+            cured, "layer-norm", "it keeps the state at every step where the slope is healthy", price
         )
 
 
@@ -200,7 +200,7 @@ def _part(exp: Experiment, key: str, why: str = "", price: str = "") -> Iterator
 def _clip() -> CurePart:
     return CurePart(
         "clip at 1",
-        "a gradient that is longer than 1 is cut to that length, so that a single one cannot outweigh all others",
+        "a gradient that is longer than 1 is shortened to 1, so that a single one cannot outweigh all others",
         {"cures.clip_norm": 1.0},
         "clip-norm",
         "a threshold to choose",
@@ -244,7 +244,7 @@ def _rate(
         if low <= rate <= high and kept:
             if not changes:
                 return None
-            why = "the mean is smaller by the batch size, so the same steps need a rate larger by it"
+            why = "the mean is the sum divided by the batch size, so the same steps need a rate multiplied by it"
             return CurePart(f"learning rate {setting(lr)}", why, changes, price="none")
     offer = rates.adam(cured)
     if not offer.set or (measured.parent is not None and rates.reverses(offer, exp, measured.parent)):
@@ -253,8 +253,8 @@ def _rate(
         why = offer.why.rstrip(".")
     else:
         why = (
-            "Adam's steps are about as large as its rate, while those of SGD, now at "
-            f"{setting(exp.optimizer.lr)}, are as small or large as the gradient"
+            "Adam's steps are about as large as its learning rate, while those of SGD (now at "
+            f"{setting(exp.optimizer.lr)}) are as small or large as the gradient"
         )
     return CurePart(offer.name, why, dict(offer.set), "", offer.price.rstrip("."))
 

@@ -292,6 +292,11 @@ class Case:
             parent=self.evidence.parent,
         )
 
+    @property
+    def gradient_word(self) -> str:
+        """Return which gradient the depth profile compares, in words: that of the outputs, or that of the weights."""
+        return "weight gradient" if self.by_weights else "output gradient"
+
     @cached_property
     def nothing_moves(self) -> bool:
         """Return whether the weights of all layers stand still."""
@@ -302,11 +307,12 @@ class Case:
     # -- in words
 
     def progress_text(self) -> str:
-        """Return the loss in words, for the end of a sentence."""
-        when = f"after {several(self.evidence.step, 'step')}"
-        if np.isnan(self.loss_now):
-            return when
-        return f"loss {number(self.loss_now)} ({self.reference_text()}) {when}"
+        """Return the loss in words, as a clause for the end of a sentence."""
+        steps, loss = several(self.evidence.step, "step"), self.loss_now
+        if np.isnan(loss):
+            return f"{steps} {'was' if self.evidence.step == 1 else 'were'} taken"
+        size = number(loss) if np.isfinite(loss) else "NaN or infinite"
+        return f"the loss is {size} after {steps} ({self.reference_text()})"
 
     def reference_text(self) -> str:
         """Return in words what the loss is compared with: the loss of guessing, or that of the start."""
@@ -314,7 +320,7 @@ class Case:
             return f"the same answer to every example gives {number(self.loss.constant)}"
         if np.isfinite(self.evidence.chance_loss):
             return f"guessing gives {number(self.chance_loss)}"
-        return f"at the start {number(self.loss.first)}"
+        return f"{number(self.loss.first)} at the start"
 
     def names(self, indices: Sequence[int]) -> tuple[str, ...]:
         """Return the names of layers."""

@@ -82,8 +82,8 @@ def harmless_explosion(case: Case) -> Finding | None:
         return None
     first, last = case.end_layers()
     words = (
-        f"At its start the gradient of {first} was {times(profile.start)} that of {last}, but it does no harm: "
-        f"{case.progress_text()}."
+        f"At the start the {case.gradient_word} of {first} was {times(profile.start)} that of {last}, "
+        f"but this does no harm: {case.progress_text()}."
     )
     return Finding("exploding", "info", int(profile.steps[profile.start_sample]), (), words)
 
@@ -123,20 +123,26 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> ExplosionSign:
     if place != "layer":
         lag = profile.levels.shape[1] - 1
         grown_by = f"each step back in time multiplies it by about {factor}"
-        return ExplosionSign(step, (), _compared(profile, f"at lag {lag}", "at lag 0", step) + grown_by)
+        return ExplosionSign(
+            step,
+            (),
+            _compared(f"gradient {lag} steps back in time", "of the last step", profile, step) + grown_by,
+        )
     grown = np.flatnonzero(profile.levels[sample] >= EXPLODING_DECADES)
     layers = case.names([profile.indices[index] for index in grown])
     first, last = case.end_layers()
     grown_by = f"each layer multiplies it by about {factor}"
-    return ExplosionSign(step, layers, _compared(profile, f"of {first}", f"of {last}", step) + grown_by)
+    return ExplosionSign(
+        step, layers, _compared(f"{case.gradient_word} of {first}", f"of {last}", profile, step) + grown_by
+    )
 
 
-def _compared(profile: Profile, there: str, here: str, step: int) -> str:
-    """Return how strong the gradient was at the start, and how strong it is now where it no longer explodes."""
+def _compared(gradient: str, here: str, profile: Profile, step: int) -> str:
+    """Return how strong a gradient was at the start, and how strong it is now where it no longer explodes."""
     if np.isfinite(profile.now) and profile.now < EXPLODING_DECADES:
         now = f"at step {step} (now {times(profile.now)}): "
-        return f"The gradient {there} was {times(profile.start)} that {here} {now}"
-    return f"The gradient {there} is {times(profile.start)} that {here}: "
+        return f"The {gradient} was {times(profile.start)} that {here} {now}"
+    return f"The {gradient} is {times(profile.start)} that {here}: "
 
 
 def _is_steep(case: Case) -> bool:
@@ -152,7 +158,7 @@ def _before_breaking(case: Case) -> ExplosionSign | None:
     step, layers, _ = broken
     if _is_steep(case):
         sign = _steep(case, case.depth)
-        return sign._replace(words=f"{sign.words}, and NaN or infinity came at step {step}")
+        return sign._replace(words=f"{sign.words}, and NaN or infinity appeared at step {step}")
     total = case.evidence.total_norm
     before = total.highest[(total.steps < step) & np.isfinite(total.highest)]
     if len(before) and before.max() >= GROWN_RATIO * before[0] > 0:
@@ -164,7 +170,7 @@ def _before_breaking(case: Case) -> ExplosionSign | None:
         return ExplosionSign(step, layers, f"A step moved weights by {number(moved.max())} times their size")
     if case.evidence.experiment is not None and step > 1:
         return ExplosionSign(
-            step, layers, f"NaN or infinity came at step {step}, after the numbers had been finite"
+            step, layers, f"NaN or infinity appeared at step {step}, after all numbers had been finite"
         )
     return None
 
@@ -237,7 +243,7 @@ def _blew_up_and_died(case: Case) -> ExplosionSign | None:
         return None
     whole = dead_layers(case, at_start=False)
     killed = f"every unit of {whole[0]} is" if whole else f"most units of {dead[0]} are"
-    words = f"The norm of the gradient rose to {number(norm)}, and since then {killed} dead"
+    words = f"The norm of the gradient rose to {number(norm)} once, and since then {killed} dead"
     return ExplosionSign(step, dead, words)
 
 

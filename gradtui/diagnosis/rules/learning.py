@@ -53,9 +53,8 @@ def overclipped(case: Case) -> Finding | None:
         return None
     usual = median_of_known(total.values)
     words = (
-        f"{share:.0%} of the steps are clipped, to {number(ratio)} of their norm ({number(usual)} "
-        f"before); {_moved_text(moved)}; "
-        f"{case.progress_text()}."
+        f"Clipping shortens the gradient in {share:.0%} of the steps, to {number(ratio)} of its norm "
+        f"(which is {number(usual)} before). {_moved_text(moved)}; {case.progress_text()}."
     )
     offers = cures.for_overclipped(case.evidence.experiment, usual, case.measured())
     return Finding.of("overclipped", int(total.steps[0]), (), words, offers)
@@ -76,8 +75,9 @@ def unequal_heads(case: Case) -> Finding | None:
         return None
     larger, smaller = case.called(strong), case.called(weak)
     words = (
-        f"The gradient of the layers that {larger} and {smaller} share comes from {larger}: a weight there has "
-        f"{times(apart)} the gradient of one in {smaller}. That is the size of its loss, and not the depth of the net"
+        f"The gradient of the layers that {larger} and {smaller} share comes from {larger}: a weight "
+        f"there has {times(apart)} the gradient of one in {smaller}. The reason is the size of its "
+        "loss, not the depth of the net"
     )
     ratio = _kept_by_clipping(case)
     clipped_away = apart >= FAR_UNEQUAL_HEADS and ratio <= CLIPPED_RATIO
@@ -85,9 +85,9 @@ def unequal_heads(case: Case) -> Finding | None:
         words += f"; clipped to {number(ratio)} of its norm, the gradient leaves {smaller} next to nothing"
     factor = f"{10.0 ** -round(apart):.0e}"
     offer = CureOffer(
-        "weigh the losses",
+        "weight the losses",
         {},
-        f"With a factor on the loss of {larger} both heads move the layers that they share.",
+        f"With a factor on the loss of {larger}, both heads train the layers that they share.",
         "one number to choose.",
         code=(
             "# where the two losses are added; or bring the targets of the larger one to a deviation of 1\n"
@@ -124,18 +124,24 @@ def degradation(case: Case, partner: Evidence | None) -> Finding | None:
     mine, theirs = _train_accuracy(case.evidence), _train_accuracy(partner)
     if np.isfinite(mine) and np.isfinite(theirs):
         worse = theirs - mine >= WORSE_ACCURACY
-        words = f"training accuracy {mine:.1%}, and {theirs:.1%} with {shallow_layers} hidden layers"
+        words = f"the training accuracy is {mine:.1%}, but {theirs:.1%} with {shallow_layers} hidden layers"
     else:
         worse = case.relative_loss - shallow.relative_loss >= WORSE_LOSS
-        words = f"loss {number(case.loss_now)}, and {number(shallow.loss_now)} with {shallow_layers} hidden layers"
+        words = (
+            f"the loss is {number(case.loss_now)}, but {number(shallow.loss_now)} with {shallow_layers} "
+            "hidden layers"
+        )
     if not worse:
         return None
-    even = f"first and last of {deep_layers} hidden layers differ by a factor of {10 ** abs(case.depth.start):.2g}"
+    even = (
+        f"those of the first and last of {deep_layers} hidden layers differ by a factor of "
+        f"{10 ** abs(case.depth.start):.2g}"
+    )
     return Finding.of(
         "degradation",
         case.evidence.step,
         (),
-        f"The gradients are even ({even}), yet deeper is worse: {words}.",
+        f"The gradients are even ({even}), yet the deeper net is worse: {words}.",
         cures.for_degradation(case.evidence.experiment, case.measured()),
         mild=case.learned,
     )
@@ -150,25 +156,22 @@ def not_learning(case: Case) -> Finding | None:
     moved = case.recent_update
     size = _moved_text(moved)
     if moved < SMALLEST_UPDATE:
-        reason = f"{size}: the rate is too small"
+        reason = f"{size}, so the learning rate is too small"
     elif moved > LARGEST_UPDATE:
-        reason = f"{size}: the rate is too large"
+        reason = f"{size}, so the learning rate is too large"
     else:
-        reason = f"gradients and updates look healthy{_where_to_look(case)}"
+        reason = f"Gradients and updates look healthy{_where_to_look(case)}"
     if case.stands_still:
-        reason = "the loss is the same in every batch, as if the answers did not depend on the input"
-    words = f"Nothing is learned: {case.progress_text()}; {reason}."
+        reason = "The loss is the same in every batch, as if the answers did not depend on the input"
+    words = f"Nothing is learned: {case.progress_text()}. {reason}."
     offers = cures.for_not_learning(case.evidence.experiment, case.measured())
     return Finding.of("not-learning", case.evidence.step, (), words, offers, mild=not case.evidence.finished)
 
 
 def _moved_text(moved: float) -> str:
-    way = (
-        "no step moves the weights"
-        if moved == 0
-        else f"a step changes the weights by {number(moved)} of their size"
-    )
-    return f"{way}, healthy is 1e-4 to 1e-2"
+    if moved == 0:
+        return "No step moves the weights"
+    return f"A step changes the weights by {number(moved)} of their size (healthy: 1e-4 to 1e-2)"
 
 
 def _is_stuck(case: Case) -> bool:
@@ -200,7 +203,7 @@ def _is_stuck(case: Case) -> bool:
 def _where_to_look(case: Case) -> str:
     """Return in words what stands out in the experiment; this names the data only if nothing stands out."""
     parts = cures.what_stands_out(case.evidence.experiment) if case.evidence.experiment else []
-    return f", but {'; '.join(parts)}" if parts else ": look at the data, its labels and the rate"
+    return f", but {'; '.join(parts)}" if parts else ": check the data, the labels and the learning rate"
 
 
 def _on_its_way(case: Case) -> bool:

@@ -23,8 +23,9 @@ SHOWN_IDS = 8
 INSPECT_BATCHES = CureOffer(
     "look at these batches",
     {},
-    "One batch with a wrong label or an odd example makes such a step. probe.log(batch=ids) keeps the examples of "
-    "these steps by name; clip_grad_norm_ between backward() and step() limits them.",
+    "A batch with a wrong label or an odd example can cause such a step. With probe.log(batch=ids) "
+    "the finding names the examples of these steps; clip_grad_norm_ between backward() and step() "
+    "limits their effect.",
 )
 
 
@@ -46,7 +47,8 @@ def spikes(case: Case) -> Finding | None:
     told = ", ".join(f"step {step} ({number(factors[step])} times{_examples(case, step)})" for step in named)
     more = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
     layers = _layers(case, [int(total.steps[row]) for row in rows])
-    words = f"The gradient of single steps is far above that of their neighbours: {told}{more}"
+    subject = "A single step has" if len(rows) == 1 else "Single steps have"
+    words = f"{subject} a gradient far above that of the steps around it: {told}{more}"
     return Finding.of(
         "spikes", min(factors), layers, f"{words}; {_clipping(case, list(factors))}.", (INSPECT_BATCHES,)
     )
@@ -84,17 +86,17 @@ def _layers(case: Case, steps: list[int]) -> tuple[str, ...]:
 
 
 def _clipping(case: Case, steps: list[int]) -> str:
-    clipped = case.evidence.clipped_norm
+    clipped, them = case.evidence.clipped_norm, "it" if len(steps) == 1 else "them"
     rows = np.flatnonzero(np.isin(clipped.steps, steps))
     caught = [
         row for row in rows.tolist() if not clipped.highest[row] > OUTLIER_RATIO * _usual(clipped.values, row)
     ]
     if not len(rows) or not caught:
-        return "nothing clipped them"
+        return f"clipping did not shorten {them}"
     return (
-        "clipping caught them"
+        f"clipping shortened {them}"
         if len(caught) == len(rows)
-        else f"clipping caught {len(caught)} of {len(rows)}"
+        else f"clipping shortened {len(caught)} of {len(rows)}"
     )
 
 

@@ -17,14 +17,14 @@ SPACING = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
 WIDE_WEIGHTS = CureOffer(
     "keep the weights in float32",
     {},
-    "Keep the parameters in float32 and compute under torch.autocast in the smaller format: then a step of any length "
-    "is added to them.",
+    "Keep the parameters in float32 and compute under torch.autocast in the smaller format. Then even "
+    "a short step changes them.",
 )
 LARGER_RATE = CureOffer(
-    "a larger rate",
+    "larger learning rate",
     {},
-    "A step of healthy training changes the weights by 1e-4 to 1e-2 of their size; look at the rate, at the schedule, "
-    "and at a warm-up that has not begun.",
+    "In healthy training a step changes the weights by 1e-4 to 1e-2 of their size. Check the learning "
+    "rate, its schedule and its warm-up.",
 )
 
 
@@ -62,8 +62,9 @@ def with_cause(case: Case, finding: Finding | None) -> Finding | None:
         return finding
     kind = case.evidence.number_format
     words = (
-        f"The update is smaller than {kind}'s spacing: a step would change the weights by {number(wanted)} of their "
-        f"size, {kind} rounds what is below {number(spacing / 2)} away. {finding.evidence}"
+        f"The updates are too small for {kind}: a step would change the weights by {number(wanted)} of "
+        f"their size, but {kind} rounds changes below {number(spacing / 2)} to nothing. "
+        f"{finding.evidence}"
     )
     return replace(finding, evidence=words, cures=(WIDE_WEIGHTS, *finding.cures))
 

@@ -35,9 +35,10 @@ def dead_units(case: Case) -> Finding | None:
     named = np.flatnonzero(newest >= MOSTLY_DEAD_LAYER).tolist()
     step, at_start = _beginning(case, newest, bool(dead))
     worst = int(np.nanargmax(newest))
+    all_units = f" and {share:.0%} of all units" if np.isfinite(newest).sum() > 1 else ""
     words = (
-        f"{newest[worst]:.0%} of the units of {case.called(worst)} never fire, {share:.0%} of all; "
-        f"{case.progress_text()}."
+        f"{newest[worst]:.0%} of the units of {case.called(worst)}{all_units} never "
+        f"fire; {case.progress_text()}."
     )
     offers = cures.for_dead_units(
         case.evidence.experiment, case.measured(case.names(named)), at_start=at_start

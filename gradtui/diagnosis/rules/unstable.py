@@ -42,8 +42,8 @@ def unstable_loss(case: Case) -> Finding | None:
         step, share = swinging
         highest = float(np.nanmax(case.evidence.loss.highest))
         words = (
-            f"The loss was above {UNSTABLE_LOSS}× {_origin(case)} in {share:.0%} of the steps after the first quarter, "
-            f"and it reached {number(highest)}."
+            f"The loss was above {UNSTABLE_LOSS}× {_origin(case)} in {share:.0%} of the steps after "
+            f"the first quarter, and its highest value was {number(highest)}."
         )
         return Finding.of("unstable-loss", step, (), words, offers, mild=case.learned)
     jump = _jump(case)
@@ -156,8 +156,8 @@ def _risen_term(case: Case, peak: int, level: float) -> str:
     if loss.terms < 2 or not level < TERM_RISE * loss.first or not rough <= SMOOTH_SHARE * level:
         return ""
     return (
-        f"It is the sum of {loss.terms} terms, of which one may grow in a healthy training, so it does not show what "
-        "is learned: log each term by its name."
+        f"It is the sum of {loss.terms} terms, and one of them may grow in a healthy training, so the "
+        "sum does not show what is learned: log each term under its own name."
     )
 
 
@@ -179,8 +179,9 @@ def _grown_targets(case: Case, level: float) -> str:
     ):
         return ""
     return (
-        f"Its targets have moved by {number(float(np.sqrt(growth)))} times their scatter at the start, as those of a "
-        "Q-function do while its returns grow, so it does not show what is learned: log the return as the metric."
+        f"Its targets have moved by {number(float(np.sqrt(growth)))} times their spread at the start, "
+        "as those of a Q-function do while its returns grow. So the loss does not show what is "
+        "learned: log the return as the metric."
     )
 
 
@@ -190,8 +191,8 @@ def remark_on_rise(case: Case) -> Finding | None:
     if risen is None:
         return None
     words = (
-        f"The loss rose to {number(risen.level)} at step {risen.step} (at the start {number(case.loss.first)}). "
-        f"{risen.reason}"
+        f"The loss rose to {number(risen.level)} at step {risen.step} ({number(case.loss.first)} at "
+        f"the start). {risen.reason}"
     )
     return Finding("unstable-loss", "info", risen.step, (), words)
 

@@ -43,8 +43,8 @@ def harmless_vanishing(case: Case) -> Finding | None:
         return None
     first, last = case.end_layers()
     words = (
-        f"At its start the gradient of {first} was {times(profile.start)} that of {last}, but it learns: "
-        f"{case.progress_text()}."
+        f"At the start the {case.gradient_word} of {first} was {times(profile.start)} that of {last}, "
+        f"but the net learns: {case.progress_text()}."
     )
     return Finding("vanishing", "info", int(profile.steps[profile.start_sample]), (), words)
 
@@ -72,16 +72,16 @@ def _over_depth(case: Case) -> Finding | None:
         if np.isneginf(drop)
         else f"{times(drop)} that of {last}"
     )
-    words = f"The gradient of {first} is {size}"
+    words = f"The {case.gradient_word} of {first} is {size}"
     slope = profile.slope(sample)
     if np.isfinite(slope):
         words += f": each layer multiplies it by about {number(10**-slope)}"
     moved = case.usual_update(profile.indices[0])
     if np.isfinite(moved):
         words += (
-            f"; a step changes its weights by {number(moved)} of their size"
+            f". A step changes the weights of {first} by {number(moved)} of their size"
             if moved
-            else "; no step changes its weights"
+            else ". No step changes the weights of {first}"
         )
     late = not profile.start <= VANISHING_DECADES
     offers = (cures.for_late_vanishing if late else cures.for_vanishing)(
@@ -144,10 +144,10 @@ def _over_time(case: Case) -> Finding | None:
     if not case.evidence.finished and (case.started_learning or not waited):
         return None
     lag = profile.levels.shape[1] - 1
-    words = f"The gradient at lag {lag} is {times(profile.start)} that at lag 0"
+    words = f"The gradient {lag} steps back in time is {times(profile.start)} that of the last step"
     slope = profile.slope(profile.start_sample)
     if np.isfinite(slope):
-        words += f": each step back in time multiplies it by about {number(10**-slope)}"
+        words += f": each step back multiplies it by about {number(10**-slope)}"
     if np.isfinite(profile.now) and len(profile) > 1:
         words += f" (now {times(profile.now)})"
     recurrent = [index for index, kind in enumerate(case.evidence.kinds) if kind in RECURRENT]
@@ -185,9 +185,9 @@ def underflow(case: Case) -> Finding | None:
         return None
     layers = case.evidence.layers
     words = (
-        f"The gradient of {layers[below[0]]} to {layers[below[-1]]} is exactly 0: that of "
-        f"{layers[following]} is {number(size)}, and the smallest number of fp16 is {setting(FP16_SMALLEST)}; "
-        f"{case.progress_text()}."
+        f"The gradient of {layers[below[0]]} to {layers[below[-1]]} is exactly 0. That of "
+        f"{layers[following]} is {number(size)}, and the smallest number in fp16 is "
+        f"{setting(FP16_SMALLEST)}; {case.progress_text()}."
     )
     norms = case.evidence.grad_norm
     step = int(norms.steps[np.flatnonzero(norms.highest[:, below[0]] == 0.0)[0]])
@@ -240,7 +240,8 @@ def _went_silent(case: Case) -> Finding | None:
     since = f"From step {step} on" if rows > 1 else f"In step {step}, unlike in step {before},"
     words = (
         f"{since} the gradient is exactly 0 in every layer: the output no longer depends on the "
-        f"parameters (a ReLU after the last layer that is dead, say); {case.progress_text()}."
+        "parameters (for example, because a ReLU after the last layer is dead); "
+        f"{case.progress_text()}."
     )
     return Finding.of("no-gradient", step, case.evidence.layers, words, mild=bool(np.isnan(case.loss_now)))
 
@@ -266,8 +267,9 @@ def _silent(case: Case) -> Finding | None:
         return None
     names, called = case.names(sorted(silent)), tuple(map(case.called, sorted(silent)))
     words = (
-        "The gradient has been exactly 0 in every layer from the first step on: nothing of the loss comes through "
-        f"the output (a dead ReLU after the last layer, a softmax over one unit); {case.progress_text()}."
+        "The gradient has been exactly 0 in every layer since the first step: nothing of the loss "
+        "passes through the output (for example, because of a dead ReLU after the last layer or a "
+        f"softmax over one unit); {case.progress_text()}."
         if len(silent) == len(case.evidence.layers)
         else f"{_listed(called)} never received a gradient in {case.evidence.step} steps, while other layers did."
     )

@@ -16,16 +16,16 @@ from gradtui.runs.script_facts import ScriptFacts
 from gradtui.words import several
 
 NEW_OPTIMIZER = CureOffer(
-    "make the optimizer last",
+    "create the optimizer last",
     {},
-    "An optimizer keeps the tensors that it was made with. Make it of model.parameters() after the last layer was "
-    "replaced, copied, moved or frozen.",
+    "An optimizer keeps the tensors that it was created with. Create it from model.parameters() after "
+    "the last layer was replaced, copied, moved or frozen.",
 )
 CLEAR_GRADIENTS = CureOffer(
     "clear the gradients",
     {},
-    "Call optimizer.zero_grad() once for each optimizer.step(), before backward(), or each step is made with the sum "
-    "of all gradients so far.",
+    "Call optimizer.zero_grad() once for each optimizer.step(), before backward(). Otherwise each "
+    "step follows the sum of all gradients so far.",
 )
 CLEAR_BEFORE_BACKWARD = CureOffer(
     CLEAR_EARLIER,
@@ -36,7 +36,7 @@ CLEAR_BEFORE_BACKWARD = CureOffer(
 CLIP_AFTER_BACKWARD = CureOffer(
     "clip after backward()",
     {},
-    "Only between backward() and optimizer.step() is the gradient there that the step is made with.",
+    "Only between backward() and optimizer.step() does clipping change the gradient that the step uses.",
 )
 RECONNECT_LAYERS = CureOffer(
     "reconnect the layers",
@@ -76,20 +76,26 @@ def not_optimized(case: Case) -> Finding | None:
         return None
     step, layers = facts.step, facts.unmoved_layers
     count = _parameters(len(facts.unmoved))
-    elsewhere = f": it holds {facts.foreign} tensors that are not in the model" if facts.foreign else ""
+    elsewhere = (
+        f", and it holds {several(facts.foreign, 'tensor')} outside the model" if facts.foreign else ""
+    )
     if not facts.held:
         words = (
-            f"The optimizer moves none of the model's parameters{elsewhere}; {count} are given a gradient."
+            f"The optimizer moves none of the model's parameters{elsewhere}; {count} "
+            f"{'gets' if len(facts.unmoved) == 1 else 'get'} a gradient."
         )
         return Finding.of("not-optimized", 1, layers, words, (NEW_OPTIMIZER,))
     whole = [name for name in facts.unmoved_models if name]
     if whole:
         words = (
-            f"No optimizer moves {_listed(whole)}: {count} of it are given a gradient and stay as they were "
-            f"in {step} steps{elsewhere}."
+            f"No optimizer moves {_listed(whole)}: {count} of it got a gradient and did not change in "
+            f"{step} steps{elsewhere}."
         )
         return Finding.of("not-optimized", 1, layers, words, (NEW_OPTIMIZER,))
-    words = f"The optimizer does not move {_listed(facts.unmoved)}, which are given a gradient{elsewhere}."
+    words = (
+        f"The optimizer does not move {_listed(facts.unmoved)}, although "
+        f"{'it gets' if len(facts.unmoved) == 1 else 'they get'} a gradient{elsewhere}."
+    )
     if facts.foreign:
         return Finding.of("not-optimized", 1, layers, words, (NEW_OPTIMIZER,), mild=True)
     return Finding("not-optimized", "info", 1, layers, words)
@@ -109,16 +115,17 @@ def not_cleared(case: Case) -> Finding | None:
     share = facts.kept / (facts.kept + facts.cleared)
     if share >= NEVER_CLEARED:
         words = (
-            f"The gradients are never cleared: since step {facts.first_kept} each step is made with the sum of all "
-            f"gradients so far ({facts.kept} of {facts.kept + facts.cleared} steps); {case.progress_text()}."
+            f"The gradients are never cleared: since step {facts.first_kept} each step follows the sum "
+            f"of all gradients so far ({facts.kept} of {facts.kept + facts.cleared} steps); "
+            f"{case.progress_text()}."
         )
         return Finding.of(
             "not-cleared", facts.first_kept, (), words, (CLEAR_GRADIENTS,), mild=case.started_learning
         )
     if share >= CLEARED_TOO_RARELY:
         words = (
-            f"{share:.0%} of the steps are made with gradients of the step before still in them: they are cleared "
-            "more rarely than the optimizer takes a step."
+            f"In {share:.0%} of the steps the gradients of the step before are still included: they "
+            "are cleared less often than the optimizer takes a step."
         )
         return Finding("not-cleared", "info", facts.first_kept, (), words, (CLEAR_GRADIENTS,))
     return None
@@ -133,9 +140,9 @@ def clip_unused(case: Case, *, breaks: bool = False) -> Finding | None:
     if facts is None or facts.clips_between or facts.clips_elsewhere < SILENT_ROWS_AT_END:
         return None
     words = (
-        f"In {several(facts.clips_elsewhere, 'step')} the gradient was clipped before backward(), and never between "
-        "backward() and the optimizer's step: each step is made with the whole gradient, and its norm is the same "
-        "before and after clipping."
+        f"In {several(facts.clips_elsewhere, 'step')} the gradient was clipped before backward(), and "
+        "never between backward() and the optimizer's step: each step follows the whole gradient, and "
+        "its norm is the same before and after clipping."
     )
     found = Finding.of("clip-unused", 1, (), words, (CLIP_AFTER_BACKWARD,))
     return replace(found, severity="warning") if breaks else found
@@ -156,8 +163,8 @@ def cleared_too_early(case: Case) -> Finding | None:
     if not zeroed and not (facts.emptied >= SILENT_ROWS_AT_END and len(facts.unreached) == facts.held):
         return None
     words = (
-        "The gradients are cleared between backward() and the optimizer's step, by zero_grad() or a clip at 0: no "
-        f"step moves the weights; {case.progress_text()}."
+        "The gradients are cleared between backward() and the optimizer's step, by zero_grad() or a "
+        f"clip at 0, so no step moves the weights; {case.progress_text()}."
     )
     layers = facts.unreached_layers or case.evidence.layers
     return Finding.of("no-gradient", 1, layers, words, (CLEAR_BEFORE_BACKWARD,))
@@ -170,13 +177,14 @@ def cut_off(case: Case) -> Finding | None:
         return None
     if len(facts.unreached) == facts.held:
         words = (
-            f"The loss does not depend on the parameters: none of the {_parameters(facts.held)} that the optimizer "
-            f"holds was given a gradient in {several(facts.step, 'step')}."
+            f"The loss does not depend on the parameters: none of the {_parameters(facts.held)} that "
+            f"the optimizer holds got a gradient in {several(facts.step, 'step')}."
         )
         return Finding.of("no-gradient", 1, facts.unreached_layers, words, (RECONNECT_LAYERS,))
     words = (
-        f"{_listed(facts.unreached)} never received a gradient in {several(facts.step, 'step')}, though the "
-        f"optimizer holds {'it' if len(facts.unreached) == 1 else 'them'} and other layers do."
+        f"{_listed(facts.unreached)} never received a gradient in {several(facts.step, 'step')}, "
+        f"although the optimizer holds {'it' if len(facts.unreached) == 1 else 'them'} and other "
+        "layers get one."
     )
     return Finding.of(
         "no-gradient", 1, facts.unreached_layers, words, (RECONNECT_LAYERS,), mild=case.started_learning

@@ -28,7 +28,8 @@ def runaway_norm(case: Case) -> Finding | None:
     step = int(total.steps[np.flatnonzero(total.values >= RUNAWAY_NORM * ends[0])[0]])
     words = (
         f"The norm of the whole gradient grew from {number(ends[0])} to {number(ends[1])} in "
-        f"{case.evidence.step} steps and has not come back; no loss was seen that could tell the harm."
+        f"{case.evidence.step} steps and has not come back; no loss was seen that could show whether "
+        "this does harm."
     )
     offers = cures.for_exploding(case.evidence.experiment, case.measured())
     return Finding.of("exploding", step, (), words, offers, mild=True)
@@ -40,8 +41,9 @@ def collapsed_norm(case: Case) -> Finding | None:
     if ends is None or not 0 < ends[1] <= COLLAPSED_NORM * ends[0]:
         return None
     words = (
-        f"The norm of the whole gradient fell from {number(ends[0])} to {number(ends[1])} in {case.evidence.step} "
-        "steps: either everything is learned or the output is stuck; no loss was seen that could tell which."
+        f"The norm of the whole gradient fell from {number(ends[0])} to {number(ends[1])} in "
+        f"{case.evidence.step} steps: either everything is learned, or the output is stuck; no loss "
+        "was seen that could tell the two apart."
     )
     return Finding("vanishing", "info", case.evidence.step, (), words)
 

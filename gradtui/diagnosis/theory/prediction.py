@@ -108,14 +108,14 @@ def predicted(experiment: Experiment) -> Prediction:
 
 def _why_not(exp: Experiment) -> str:
     if exp.cures.pretrain.kind != "none":
-        return "the theory is for random weights, and these are pretrained"
+        return "the theory covers only random weights, and these are pretrained"
     for index, group in enumerate(exp.net):
         if group.block in ("conv", "attention", "lstm", "gru"):
             return f"the theory covers dense and plain recurrent blocks, not {group.block} (net.{index})"
         if group.shortcut == "highway":
             return f"the theory does not cover highway gates (net.{index})"
         if group.width < NARROWEST:
-            return f"the theory is for wide layers; {group.width} units are too few (net.{index})"
+            return f"the theory covers only wide layers; {group.width} units are too few (net.{index})"
     if any(group.block == "rnn" for group in exp.net):
         return _why_not_recurrent(exp)
     return ""
@@ -125,14 +125,12 @@ def _why_not_recurrent(exp: Experiment) -> str:
     if len(exp.net) > 1 or exp.net[0].repeat > 1 or exp.net[0].layers > 1:
         return "the theory covers one recurrent layer, not several or mixed ones"
     if exp.data.source in TOKEN_SOURCES:
-        return (
-            f"on {exp.data.source} the net answers at every step; the theory is for an answer at the last one"
-        )
+        return f"on {exp.data.source} the net answers at every step; the theory covers only an answer at the last step"
     (group,) = exp.net
     if group.norm != "none" or group.shortcut != "none":
         return "the theory covers recurrent layers without normalisation and shortcuts"
     if group.recurrent_init == "identity" and group.activation != "identity":
-        return "the theory is for random weights, and an identity matrix is not random"
+        return "the theory covers only random weights, and an identity matrix is not random"
     return ""
 
 
@@ -142,7 +140,7 @@ def _dense(exp: Experiment, plan: NetPlan) -> Prediction:
         for layer in (layer for block in (group.first, group.again) for layer in block.layers):
             for pair in normed(layer.before or layer.after, batch, positions):
                 if pair.norm != "none" and pair.numbers < FEWEST_NORMED_NUMBERS:
-                    why = f"normalising over {pair.numbers} numbers leaves almost nothing of them"
+                    why = f"normalising over only {pair.numbers} numbers leaves almost nothing of the signal"
                     return Prediction(False, why)
     blocks = [block for group in plan.groups for block in group.blocks]
     square, spread = input_mean_square(exp), input_spread(exp)

@@ -59,12 +59,12 @@ CHAPTERS: tuple[Chapter, ...] = (
     ),
     Chapter(
         "What the net computes",
-        "Points in the plane: press D and see which class the net gives every place, while it trains.",
+        "The data are points in the plane: press D while it trains to see which class the net gives each place.",
         (*_problem("spirals-sigmoid", "vanishing", "spirals-residual"),),
     ),
     Chapter(
         "Exploding gradients",
-        "The factor is above 1, or a step is too large: no learning, a loss that swings, or NaN.",
+        "The factor is above 1, or a step is too large: the net does not learn, the loss swings, or it becomes NaN.",
         (
             *_problem("explode-tanh-stuck", "exploding", "explode-tanh-swings!exploding unstable-loss"),
             *_problem("explode-tanh-slow", "exploding", "cure-l2", "cure-l1"),
@@ -87,7 +87,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     ),
     Chapter(
         "Depth and shortcuts",
-        "A deeper plain net trains worse than a shallow one: the identity is hard to learn. Shortcuts give it.",
+        "A deeper plain net trains worse than a shallow one: the identity is hard to learn. Shortcuts provide it.",
         (
             *_problem("plain-57", "", "residual-57", "plain-5", "plain-21", "residual-5", "residual-21"),
             *_problem(
@@ -105,7 +105,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     ),
     Chapter(
         "Gradients over time",
-        "A recurrent net multiplies the gradient once a time step, so long sequences are deep nets.",
+        "A recurrent net multiplies the gradient at every time step, so a long sequence acts like a deep net.",
         (
             *_problem("adding-rnn", "vanishing", "adding-lstm", "adding-gru"),
             *_problem("explode-pixels", "exploding", "cure-pixels-clip"),
@@ -114,7 +114,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     ),
     Chapter(
         "Layer-wise pretraining",
-        "Each layer learns by itself first, so no gradient has to cross the depth; then the whole net is fine-tuned.",
+        "First each layer learns by itself, so no gradient has to cross the depth; then the whole net is fine-tuned.",
         (
             *_problem(
                 "pretrain-none",

@@ -158,7 +158,7 @@ def expectation(prediction: Prediction) -> str:
         return "Theory: " + _run(lags[-1], back, "step back in time", where)
     profile = prediction.log10_profile
     if len(profile) < 2:
-        return "Theory: nothing to compare, the net has one hidden layer"
+        return "Theory: nothing to compare, since the net has only one hidden layer"
     return "Theory: " + _run(profile[0] - profile[-1], len(profile) - 1, "layer", "at the input")
 
 

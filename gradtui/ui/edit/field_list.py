@@ -42,7 +42,7 @@ class FieldList(Widget, can_focus=True):
             "step(False)",
             "less",
             key_display="←",
-            tooltip="The value before.",
+            tooltip="Choose the previous value.",
             group=Binding.Group("change", compact=True),
         ),
         Binding(
@@ -50,7 +50,7 @@ class FieldList(Widget, can_focus=True):
             "step(True)",
             "more",
             key_display="→",
-            tooltip="The value after.",
+            tooltip="Choose the next value.",
             group=Binding.Group("change", compact=True),
         ),
         Binding("enter", "edit", "type a value", key_display="⏎", tooltip="Type a value."),

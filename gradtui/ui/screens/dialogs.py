@@ -262,7 +262,7 @@ class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
     def _typing(self, event: Input.Changed) -> None:
         def found(there: bool) -> None:
             self.query_one(Hint).say(
-                "File exists. enter overwrites it." if there else "enter save   esc back", bad=there
+                "The file exists; enter overwrites it." if there else "enter save   esc back", bad=there
             )
 
         self._disk.look(lambda: bool(event.value) and os.path.exists(given_path(event.value)), found)

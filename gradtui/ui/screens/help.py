@@ -30,28 +30,32 @@ WORDS = """\
 it, so a layer without a gradient learns nothing. One number stands for all weights of the layer: the L2 norm.
 
 **input, output**: layer 1 is nearest to the data, the last layer gives the answer. The gradient runs from the \
-output to the input. **input ÷ output** is the gradient of the first hidden layer over that of the last one: near \
-1 is healthy, 1e-12 has vanished, 1e6 explodes.
+output to the input. **input ÷ output** is the gradient of the first hidden layer divided by that of the last one: \
+near 1 is healthy, 1e-12 means a vanishing gradient, 1e6 an exploding one.
+
+**output gradient**: how strongly the loss reacts to the output of a layer, not to its weights. The findings compare \
+the layers by it.
 
 **vanishing, exploding**: on its way each layer multiplies the gradient by a factor. If the factors are below 1, \
 almost nothing reaches the input; if they are above 1, it becomes huge, and then NaN.
 
 **1e-12**: 0.000000000001. The axes are logarithmic: each power of ten, a *decade*, is equally high.
 
-**median, spread**: the line across a bar is the median of the last 50 steps, the weaker tones are their range.
+**median, spread**: the line across a bar is the median of the last 50 steps, and the paler tones are their range.
 
-**healthy**: the shaded band, where the gradients of nets that learn lie. There is none once the whole gradient is \
-100 times as large as at the start.
+**healthy**: the shaded band, in which the gradients of nets that learn lie. It is not drawn once the norm of the \
+whole gradient is 100 times as large as at the start.
 
-**update ÷ weight**: how much of its size one step changes a layer. Healthy is 1e-4 to 1e-2.
+**update ÷ weight**: how much one step changes the weights of a layer, as a share of their size. Healthy is \
+1e-4 to 1e-2.
 
 **saturated**: a unit at the flat end of sigmoid or tanh, where the slope is almost 0. **dead**: a ReLU unit that \
 gives 0 for every example, so that no gradient passes through it.
 
 **clipping**: a gradient that is too long is shortened to a limit before the step.
 
-**initialisation**: how the first weights are drawn. He, Xavier and LeCun choose their size so that signals keep \
-theirs.
+**initialisation**: how the first weights are drawn. He, Xavier and LeCun choose their size so that signals \
+keep the same size from layer to layer.
 
 **theory**: the gradient that mean-field theory of wide nets expects before any training.
 

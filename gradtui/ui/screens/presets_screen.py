@@ -128,7 +128,7 @@ def _detail(name: str) -> Content:
     ends = (
         Content.styled(f"✖ ends with {', '.join(entry.shows)}", "$error")
         if entry.shows
-        else Content.styled("✓ ends without a finding", "$success")
+        else Content.styled("✓ ends without a problem", "$success")
     )
     lines = [
         Content.styled(name, "bold $accent"),

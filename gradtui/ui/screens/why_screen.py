@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 HEALTHY = Explanation(
-    "Each layer multiplies the gradient by a factor on its way from the output to the input. Here the factors lie near "
-    "1, so that all layers get a gradient of about the same size.",
-    "Bars of about the same height.",
+    "Each layer multiplies the gradient by a factor on its way from the output to the input. In a "
+    "healthy net these factors lie near 1, so all layers get a gradient of about the same size.",
+    "The bars have about the same height.",
     "Nothing needs to be fixed.",
 )
 
@@ -83,7 +83,7 @@ def explained(findings: Sequence[Finding], factors: Factors | None) -> Content:
     """Return what the findings of a run mean, with their numbers, and the factors of its layers."""
     parts = [_finding(finding) for finding in findings]
     if not parts:
-        parts = [Content.styled("No problem was found.", "bold $success") + "\n" + _general(HEALTHY)]
+        parts = [Content.styled("No problem has been found.", "bold $success") + "\n" + _general(HEALTHY)]
     if factors is not None and (said := factors.headline).tone != "none":
         of_what = "steps back in time" if factors.over_time else "layers, from the output to the input"
         parts.append(

@@ -39,19 +39,26 @@ X_AXIS_KEY = Binding(
     "x_axis",
     "x axis",
     show=False,
-    tooltip="By step, time or a logged number, linear or logarithmic.",
+    tooltip="Choose the horizontal axis: step, time or a logged number, linear or logarithmic.",
     id="curves.axis",
 )
 """The key that every screen with curves over the steps has."""
 
 CURVE_KEYS: list[BindingType] = [
-    Binding("left,h", "time(-1)", "time", key_display="←→", tooltip="Earlier.", id="curves.earlier"),
-    Binding("right,l", "time(1)", "later", show=False, tooltip="Later.", id="curves.later"),
+    Binding(
+        "left,h",
+        "time(-1)",
+        "time",
+        key_display="←→",
+        tooltip="Move through time.",
+        id="curves.earlier",
+    ),
+    Binding("right,l", "time(1)", "later", show=False, tooltip="Go to a later step.", id="curves.later"),
     Binding("shift+left", f"time(-{PAGE})", "10 steps back", show=False, id="curves.far-back"),
-    Binding("shift+right", f"time({PAGE})", "10 steps on", show=False, id="curves.far-on"),
+    Binding("shift+right", f"time({PAGE})", "10 steps forward", show=False, id="curves.far-on"),
     Binding("home,circumflex_accent", "first", "first step", show=False, id="curves.first"),
     Binding("end,dollar_sign", "newest", "newest step", show=False, id="curves.newest"),
-    Binding("y", "log", "log", tooltip="Logarithmic or linear axis.", id="curves.log"),
+    Binding("y", "log", "log", tooltip="Switch between a logarithmic and a linear axis.", id="curves.log"),
     Binding("v", "smooth", "smooth", tooltip="Smooth the curve: off, light, strong.", id="curves.smooth"),
     X_AXIS_KEY,
 ]
@@ -66,26 +73,28 @@ class CurvePane(Vertical, can_focus=True):
 
     HELP = (
         "## Loss, accuracy, gradient norm and learning rate\n\n"
-        "`m` draws **another curve** in this pane, such as the norm of the whole gradient or the learning rate.\n\n"
-        "**batch** is what each step saw, **train** and **test** what was evaluated. Where a point stands for many "
-        "steps, it is their mean, and the mesh behind it their range. `×` on the axis was NaN or infinite.\n\n"
-        "`y` a **logarithmic** axis; of the accuracy it shows the error, 1 − accuracy, which is what still "
-        "changes. A loss over more than three decades is drawn so by itself, and a norm always is.\n\n"
+        "`m` shows **another curve** in this pane, such as the norm of the whole gradient or the learning rate.\n\n"
+        "**batch** is the value of the batch of each step; **train** and **test** are evaluations on the whole "
+        "sets. Where a point stands for many steps, it is their mean, and the mesh behind it is their range. `×` on "
+        "the axis means NaN or infinity.\n\n"
+        "`y` draws a **logarithmic** axis; for the accuracy it shows the error, 1 − accuracy. A loss that spans "
+        "more than three decades is drawn so automatically, and a norm always is.\n\n"
         "`v` **smooths** the batch curve: off, light, strong. Each point becomes the mean of itself and the steps "
         "before it; the legend says how many.\n\n"
-        "`X` changes the **horizontal axis**: by step, by the **time** since the first step with all its pauses, and "
-        "by each number that a script logs and that never falls; each linear, then logarithmic.\n\n"
-        "**Above** stands what happened: `η` the learning rate, `Δ` another setting changed, `▁ ▂ ▃ ▄` the more of the "
-        "steps clipped, `◆` a checkpoint, `‖` paused, `▸` resumed, `«` rolled back to here, `!` where a "
-        "finding began. If several fall together, the most important is shown; the cursor names all of them.\n\n"
+        "`X` changes the **horizontal axis**: to the step, to the **time** since the first step including pauses, "
+        "and to each number that a script logs and that never falls; each is first linear, then logarithmic.\n\n"
+        "Signs **above** the curves are events: `η` the learning rate changed, `Δ` another setting changed, `▁ ▂ ▃ "
+        "▄` few to most of the steps were clipped, `◆` a checkpoint was saved, `‖` paused, `▸` resumed, `«` rolled "
+        "back to here, `✖` diverged, `!` a finding began. If several fall together, the most important is shown; "
+        "the cursor names all of them.\n\n"
         "`← →` move through **time**, with shift by ten columns, `home` to the first step, `end` to the newest; all "
-        "charts show that step. A click does the same. `]` shows a shorter stretch of time, `[` a longer one, `0` the "
-        "whole run."
+        "charts show that step. A click does the same. `]` shows a shorter stretch of time, `[` a longer one, `0` "
+        "the whole run."
     )
     BINDINGS = [
         *CURVE_KEYS,
-        Binding("m", "curve(1)", "other curve", tooltip="Draw another curve here.", id="lab.measure"),
-        Binding("M", "curve(-1)", "curve before", show=False, id="lab.measure-back"),
+        Binding("m", "curve(1)", "another curve", tooltip="Show another curve here.", id="lab.measure"),
+        Binding("M", "curve(-1)", "previous curve", show=False, id="lab.measure-back"),
         *ZOOM_TIME_KEYS,
         Binding("0", "whole", "whole run", show=False, id="gradient.whole"),
     ]

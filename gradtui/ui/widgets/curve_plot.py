@@ -138,7 +138,7 @@ class CurvePlot(CellChart):
             import plotext  # noqa: F401
         except ImportError:
             # Its wheels have a compiled part, which an installation may lack.
-            self._missing = "curves need plotext's compiled part: pip install --force-reinstall plotext"
+            self._missing = "curves need the compiled part of plotext: pip install --force-reinstall plotext"
         self.post_message(self._Loaded())
 
     @on(_Loaded)

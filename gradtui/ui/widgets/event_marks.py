@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradtui.charts.marks import Clipped, CurveMark, CurveMarks
+from gradtui.report.divergences import divergence_word
 from gradtui.ui.field_values import show
 from gradtui.words import setting
 
@@ -99,7 +100,7 @@ def _mark(step: int, event: Event) -> CurveMark | None:
         case "checkpoint":
             return CurveMark(step, "checkpoint", "checkpoint")
         case "broke":
-            return CurveMark(step, "broke", "broke")
+            return CurveMark(step, "broke", divergence_word(event))
         case "recovered":
             return CurveMark(step, "recovered", "recovered")
     return None

@@ -74,19 +74,20 @@ def plane_headline(plane: Plane) -> HeadlineText:
     classes = plane.classes
     broken = float((classes < 0).mean())
     if broken:
-        return HeadlineText(f"the output is not finite on {broken:.0%} of the plane", "broken")
+        return HeadlineText(f"the output is NaN or infinite on {broken:.0%} of the plane", "broken")
     if not plane.about.classes:
         low, high = float(plane.outputs.min()), float(plane.outputs.max())
         return HeadlineText(f"the net's output lies between {low:.3g} and {high:.3g}", "none")
     shares = plane.shares
-    right = f"{plane.accuracy:.0%} of the points drawn lie in the region of their class"
+    right = f"{plane.accuracy:.0%} of the points shown lie in the region of their class"
     if shares.max() >= ALL:
         return HeadlineText(
             f"every place gets class {int(shares.argmax())}: the net ignores its input", "none"
         )
     missing = [str(number) for number, share in enumerate(shares) if not share]
-    none = f"; class {', '.join(missing)} has no region" if missing else ""
-    return HeadlineText(right + none, "none")
+    one = len(missing) == 1
+    none = f"; {'class' if one else 'classes'} {', '.join(missing)} {'has' if one else 'have'} no region"
+    return HeadlineText(right + (none if missing else ""), "none")
 
 
 def plane_caption(plane: Plane, steps: Sequence[int]) -> str:

@@ -13,10 +13,12 @@ class StatsPane(Widget):
     """The StatsPane shows a few figures of the run, a line each."""
 
     HELP = (
-        "## Figures\n\n**step time**: the time of one step. **costs**, of a watched script: the time of a step, "
-        "steps a second, memory, and what torch takes of the GPU. **clipped**: share of steps whose gradient was cut. "
-        "**dead**: units that never fire, in the worst layer. **mean**: the largest mean of an activation, with its "
-        "layer. **slope**: what PReLU has learned. **recording**: the share of time that measuring takes."
+        "## Figures\n\n"
+        "**step time**: the time of one step. **costs** (of a watched script): time per step, steps per second, "
+        "memory, and how much of the GPU PyTorch uses. **clipped**: the share of steps whose gradient was clipped. "
+        "**dead**: the share of units that never fire, in the worst layer. **mean**: the largest mean of an "
+        "activation, with its layer. **slope**: the slope that PReLU has learned. **recording**: the share of the "
+        "time that measuring takes."
     )
     DEFAULT_CSS = """
     StatsPane { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }

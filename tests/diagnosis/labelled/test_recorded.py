@@ -67,7 +67,7 @@ def test_dead_and_saturated_layers_are_distinguished_and_named() -> None:
 
 
 def test_a_wrong_rate_is_distinguished_from_a_vanishing_gradient() -> None:
-    assert "the rate is too small" in only("not-learning-rate")[1].evidence
+    assert "the learning rate is too small" in only("not-learning-rate")[1].evidence
     assert [finding.code for finding in diagnose(read("vanishing-sigmoid"))] == ["vanishing"]
 
 

@@ -141,7 +141,10 @@ def test_theory_of_each_net_is_one_sentence(name: str, expected: str) -> None:
 
 
 def test_theory_of_one_layer_zero_and_faint_gradients_is_worded() -> None:
-    assert expectation(predict(net_of(64))) == "Theory: nothing to compare, the net has one hidden layer"
+    assert (
+        expectation(predict(net_of(64)))
+        == "Theory: nothing to compare, since the net has only one hidden layer"
+    )
     gone = Prediction(True, log10_profile=(0.0,), log10_lags=(0.0, -math.inf))
     assert expectation(gone) == "Theory: the gradient falls to zero 1 step back"
     faint = Prediction(True, log10_profile=(0.8, *[0.0] * 1000))

@@ -45,20 +45,20 @@ class CompareScreen(OneAnswer["Path | None"]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
     BINDINGS = [
-        Binding("1", "tab('curves')", "curves", show=False, tooltip="Loss and accuracy.", id="compare.curves"),
-        Binding("2", "tab('layers')", "layers", show=False, tooltip="The layers of all.", id="compare.layers"),
-        Binding("3", "tab('waterfalls')", "waterfalls", show=False, tooltip="The course of each.", id="compare.falls"),
-        Binding("4", "tab('differences')", "differences", show=False, tooltip="What differs.", id="compare.diff"),
-        Binding("enter", "open", "open one", key_display="⏎", tooltip="See one of them alone.", id="compare.open"),
-        Binding("e", "part", "batch/train/test", tooltip="What is drawn of loss and accuracy.", id="compare.part"),
-        Binding("m", "metric(True)", "metric", tooltip="Draw another metric of the layers.", id="compare.measure"),
+        Binding("1", "tab('curves')", "curves", show=False, tooltip="Show loss and accuracy.", id="compare.curves"),
+        Binding("2", "tab('layers')", "layers", show=False, tooltip="Show the layers of all.", id="compare.layers"),
+        Binding("3", "tab('waterfalls')", "waterfalls", show=False, tooltip="Show all waterfalls.", id="compare.falls"),
+        Binding("4", "tab('differences')", "differences", show=False, tooltip="Show what differs.", id="compare.diff"),
+        Binding("enter", "open", "open one", key_display="⏎", tooltip="Open one of the runs alone.", id="compare.open"),
+        Binding("e", "part", "batch/train/test", tooltip="Choose which loss and accuracy is drawn.", id="compare.part"),
+        Binding("m", "metric(True)", "metric", tooltip="Show another metric of the layers.", id="compare.measure"),
         Binding("M", "metric(False)", "previous metric", show=False, id="compare.measure-back"),
-        Binding("left,h,up,k", "time(-1)", "time", key_display="←→", tooltip="Earlier.", id="compare.earlier"),
+        Binding("left,h,up,k", "time(-1)", "time", key_display="←→", tooltip="Change the step.", id="compare.earlier"),
         Binding("right,l,down,j", "time(1)", "later", show=False, id="compare.later"),
         Binding("z", "fill", "full screen", tooltip="Show this pane on the full screen, and back.", id="compare.fill"),
         Binding("tab", "pane(1)", "next pane", show=False, id="compare.next"),
         Binding("shift+tab", "pane(-1)", "previous pane", show=False, id="compare.before"),
-        Binding("escape,q", "back", "back", key_display="esc", tooltip="Newest step; then back.", id="compare.back"),
+        Binding("escape,q", "back", "back", key_display="esc", tooltip="Newest step, then back.", id="compare.back"),
     ]  # fmt: skip
     CSS_PATH = "compare.tcss"
 

@@ -172,8 +172,9 @@ class Differences(VerticalScroll, can_focus=True):
     """Differences is the pane in which the table scrolls."""
 
     HELP = (
-        "## Differences\n\nAbove, how each run stands; beneath, the fields of the experiments in which not all are the "
-        "same. `↑ ↓` scroll, `z` gives the table the whole screen."
+        "## Differences\n\n"
+        "At the top is the result of each run; below it are the fields of the experiments that are not the same in "
+        "all runs. `↑ ↓` scroll, and `z` shows the table on the full screen."
     )
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = "Differences { scrollbar-size-vertical: 1; padding: 0 1; }"

@@ -37,13 +37,13 @@ class OverlaidCurves(CurvePane, inherit_bindings=False):
     """OverlaidCurves draws one curve for each run, with the run's letter at its end."""
 
     HELP = (
-        "## Loss and accuracy of all runs\n\nThe letter at the end of a curve says whose it is. A **group** of runs is "
-        "one curve: the mean at each step over its runs that have not diverged, with a band of one standard deviation. "
-        "`e` draws the batches that were trained on, or what was **evaluated** on the training or the test set. `y` a "
-        "logarithmic axis; of "
-        "the accuracy it shows the error. `v` smooths. `X` draws by step, by time or by a logged number. `← →` move "
-        "through **time** in all charts; a run that had ended by then shows its last step. A run that explodes "
-        "does not set a linear axis."
+        "## Loss and accuracy of all runs\n\n"
+        "The letter at the end of a curve names its run. A **group** of runs is one curve: the mean at each step "
+        "over its runs that have not diverged, with a band of one standard deviation. `e` switches between the "
+        "values of the training batches and the **evaluations** on the training and the test set. `y` draws a "
+        "logarithmic axis; for the accuracy it shows the error, 1 − accuracy. `v` smooths. `X` draws by step, by "
+        "time or by a logged number. `← →` move through **time** in all charts; a run that had ended by then shows "
+        "its last step. A run that explodes does not stretch a linear axis."
     )
 
     BINDINGS = CURVE_KEYS
@@ -131,9 +131,10 @@ class OverlaidProfiles(Vertical, can_focus=True):
     """
 
     HELP = (
-        "## The layers of all runs\n\nOne line a net, from input to output; its letter stands at the output. Where the "
-        "nets are not equally deep, the axis runs from 0, the first layer, to 1, the output. A gap with a red sign was "
-        "not a number; the lowest row is exactly 0. `m` draws another metric, and the waterfalls with it."
+        "## The layers of all runs\n\n"
+        "Each line is a net, from input to output, with its letter at the output. Where the nets are not equally "
+        "deep, the axis runs from 0, the first layer, to 1, the output. A gap with a red sign means NaN or "
+        "infinity; the lowest row means exactly 0. `m` shows another metric, here and in the waterfalls."
     )
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = "OverlaidProfiles CurvePlot { height: 1fr; }"
@@ -227,9 +228,10 @@ class Waterfalls(Vertical, can_focus=True):
     """Waterfalls show the whole course of each run side by side, in the same colours."""
 
     HELP = (
-        "## Waterfalls\n\nThe whole of each run: layers across, input at the left, time downward; each has its own "
-        "time, and all have the same colours. `×` was not a number, `∞` infinite, `0` exactly zero. `↑ ↓` move "
-        "through time."
+        "## Waterfalls\n\n"
+        "Each picture is a whole run: the layers run across, with the input at the left, and time runs downward. "
+        "Each picture has its own time axis, and all have the same colours. `×` is NaN, `∞` infinite, `0` exactly "
+        "zero. `↑ ↓` move through time."
     )
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """

@@ -132,11 +132,11 @@ def _expectation(prediction: Prediction) -> Content:
     if lags := prediction.log10_lags:
         return Content.assemble(
             f"Theory: {len(lags) - 1} steps back in time the gradient is ",
-            (f"{ratio(lags[-1])} ×", "bold $warning"),
+            (f"{ratio(lags[-1])} times", "bold $warning"),
             " that of the last step.",
         )
     return Content.assemble(
         "Theory: the first layer gets ",
-        (f"{ratio(profile[0])} ×", "bold $warning"),
+        (f"{ratio(profile[0])} times", "bold $warning"),
         f" the gradient of {prediction.layers[-1]}.",
     )

@@ -27,8 +27,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
     ALLOW_MAXIMIZE = True  # Textual's scrolling containers do not allow it by themselves.
     HELP = (
-        "## Findings\n\nWhat the diagnosis says of this run, with the figures it rests on, and beneath it the **note** "
-        'on the run, which `"` edits.'
+        "## Findings\n\n"
+        "The findings of this run, with the numbers that they are based on. Below them is the **note** on the run, "
+        'which `"` edits.'
     )
     DEFAULT_CSS = """
     FindingsPane {
@@ -85,8 +86,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
         curable = self.curable and bool(findings or later)
         title = "Verdict and findings" if self.verdict else "Findings"
         for broke in self.breaks:
+            mark, colour = MARKS["warning" if broke.kind == "jump" else "critical"]
             text += Content.assemble(
-                (f"\n\n✖ broke at step {broke.step:,}", "bold $error"),
+                (f"\n\n{mark} {broke.kind} at step {broke.step:,}", f"bold {colour}"),
                 f"\n{broke.what}\n",
                 (broke.batch, "$secondary"),
             )

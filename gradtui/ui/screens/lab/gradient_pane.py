@@ -43,15 +43,15 @@ class GradientPane(Vertical, can_focus=True):
 
     HELP = (
         "## Gradient of each layer\n\n"
-        "**Bars**: the newest step (or the one you look at), input on the left, output on the right. "
-        "The line across a bar is the median of the last 50 recorded steps, the weaker tones are their spread. The "
-        "shaded band is where a healthy net lies, the yellow line what theory expects at the start.\n\n"
-        "**Waterfall**: the whole run, time downward, on the same layers. `×` is NaN, `∞` infinite, "
+        "**Bars**: the newest step (or the one you look at), input on the left, output on the right. The line "
+        "across a bar is the median of the last 50 recorded steps, and the paler tones are their range. A healthy "
+        "net lies in the shaded band, and the yellow line is what theory expects at the start.\n\n"
+        "**Waterfall**: the whole run for the same layers, with time running downward. `×` is NaN, `∞` infinite, "
         "`0` exactly zero.\n\n"
-        "**Product** (`P`): the factor of each layer, up or down from 1, in two parts; the dots are the product of "
-        "the factors from the output to the layer.\n\n"
-        "**What it computes** (`D`, for data such as spirals): the class that the net gives each point of the plane, "
-        "with the training points over it. A faint tone is a net that is not sure.\n\n"
+        "**Product** (`P`): the factor of each layer, as a bar up or down from 1 in two parts; the dots are the "
+        "product of the factors from the output to the layer.\n\n"
+        "**What it computes** (`D`, for data such as spirals): the class that the net gives each point of the "
+        "plane, and the training points. A pale tone means that the net is not sure.\n\n"
         "Arrows move through layers and time, `enter` opens the layer."
     )
     BINDINGS = GRADIENT_KEYS

@@ -210,7 +210,7 @@ class LessonGuide:
         if expected is not None and not _trains(followed.experiment, expected):
             if expected != self.lab.workbench.experiment:
                 self.lab.workbench.take(expected)
-            raise NotYet("this run is of another experiment: press space to train the one of this step")
+            raise NotYet("this run trains another experiment: press space to train that of this step")
         return open_run(followed.folder)
 
     def _note(self) -> None:

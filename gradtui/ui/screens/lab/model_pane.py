@@ -21,8 +21,10 @@ class ModelPane(ChoiceList):
     """The ModelPane lists the groups of an experiment's net, and posts changes that the person makes."""
 
     HELP = (
-        "## Model\n\nThe groups of blocks, from input to output.\n\n"
-        "`enter` change every field · `← →` fewer or more blocks · `a` add · `d` duplicate · `⌫` remove · `K J` move"
+        "## Model\n\n"
+        "The groups of blocks, from input to output.\n\n"
+        "`enter` change every field · `← →` fewer or more blocks · `a` add · `d` duplicate · `⌫` remove · `K J` "
+        "move"
     )
     BINDINGS = [
         Binding("k", "cursor_up", show=False),
@@ -32,7 +34,7 @@ class ModelPane(ChoiceList):
             "select",
             "edit group",
             key_display="⏎",
-            tooltip="Change every field of the group.",
+            tooltip="Change the fields of the group.",
             id="model.edit",
         ),
         Binding("left,h", "deepen(False)", "fewer blocks", show=False),

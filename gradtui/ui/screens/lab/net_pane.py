@@ -35,8 +35,9 @@ class NetPane(VerticalScroll, can_focus=True):
 
     ALLOW_MAXIMIZE = True
     HELP = (
-        "## Picture of the net\n\nThe groups from input to output, and one block of the chosen group from within: "
-        "what the signal goes through, and what goes around it.\n\n"
+        "## Picture of the net\n\n"
+        "The groups from input to output, and the inside of one block of the chosen group: what the signal passes "
+        "through, and what goes around it.\n\n"
         "`↑ ↓` choose a group · `enter` change its fields · `PgUp PgDn` scroll"
     )
     BINDINGS = [
@@ -47,7 +48,7 @@ class NetPane(VerticalScroll, can_focus=True):
             "edit",
             "edit group",
             key_display="⏎",
-            tooltip="Change every field of the group.",
+            tooltip="Change the fields of the group.",
             id="blocks.edit",
         ),
         Binding("home,g", "choose(-1000)", "first group", show=False),

@@ -151,7 +151,7 @@ class LayerUnits(Vertical, can_focus=True):
 
     def on_mount(self) -> None:
         """Write the title of the frame."""
-        self.border_title = "What each unit answers over the plane"
+        self.border_title = "Output of each unit over the plane"
 
     def paint(self, view: LayerView) -> None:
         """Draw the units of a layer, on the scale that stands beneath them."""

@@ -66,29 +66,37 @@ class LayerScreen(OneAnswer[int]):
     CSS_PATH = "layer.tcss"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
     HELP = (
-        "## Layer\n\nAll that was recorded of one layer. **Gradient of each weight, by size**: time downward, size "
-        "across. A move to the left is a shrinking gradient, a move to the right a growing one. `X` draws the "
+        "## Layer\n\n"
+        "Everything that was recorded of one layer. **Gradient of each weight, by size**: time runs downward, size "
+        "across. A move to the left means a shrinking gradient, a move to the right a growing one. `X` draws the "
         "curves by step, by time or by a logged number."
     )
     BINDINGS = [
         Binding(
-            "escape,q", "back", "back", key_display="esc", tooltip="Back to all layers.", id="layer.back"
+            "escape,q", "back", "back", key_display="esc", tooltip="Go back to all layers.", id="layer.back"
         ),
         Binding(
             "left,h",
             "neighbour(-1)",
             "layer",
             key_display="←→",
-            tooltip="The previous layer.",
+            tooltip="Move through the layers.",
             id="layer.left",
         ),
         Binding("right,l", "neighbour(1)", "next layer", show=False, id="layer.right"),
         Binding("home", "neighbour(-1000000)", "first layer", show=False, id="layer.first"),
         Binding("end", "neighbour(1000000)", "last layer", show=False, id="layer.last"),
-        Binding("up,k", "time(-1)", "time", key_display="↑↓", tooltip="Earlier.", id="layer.earlier"),
+        Binding(
+            "up,k",
+            "time(-1)",
+            "time",
+            key_display="↑↓",
+            tooltip="Move through time.",
+            id="layer.earlier",
+        ),
         Binding("down,j", "time(1)", "later", show=False, id="layer.later"),
         Binding("shift+up,K,pageup", "time(-10)", "10 steps back", show=False, id="layer.far-back"),
-        Binding("shift+down,J,pagedown", "time(10)", "10 steps on", show=False, id="layer.far-on"),
+        Binding("shift+down,J,pagedown", "time(10)", "10 steps forward", show=False, id="layer.far-on"),
         WHY_KEY,
         *TIME_KEYS,
         X_AXIS_KEY,

@@ -59,7 +59,10 @@ class RunActions:
         if here is not None and len(rows) < 2 and here.run not in {row.run for row in rows}:
             rows.append(here)
         if not 2 <= len(rows) <= MAX_COMPARED:
-            message = f"mark 2 to {MAX_COMPARED} runs with space; {self._runs.marked_count} are marked"
+            marked = self._runs.marked_count
+            message = (
+                f"mark 2 to {MAX_COMPARED} runs with space; {marked} {'is' if marked == 1 else 'are'} marked"
+            )
             self._screen.notify(message, severity="warning")
             return
         self.show(rows, opened)
@@ -82,7 +85,9 @@ class RunActions:
         if len(runs) < 2 and self._runs.here is not None:
             runs = siblings(self._runs.here, self._runs.runs)
         if len(runs) < 2:
-            message = "mark the runs of a group with space; none differ from this one only in their seed"
+            message = (
+                "mark the runs of a group with space: no other run differs from this one only in its seed"
+            )
             self._screen.notify(message, severity="warning")
             return
 
@@ -129,7 +134,7 @@ class RunActions:
         run = self._runs.here
         if isinstance(run, RunGroup):
             self._screen.notify(
-                "a note is on one run; filter by its name to see it alone", severity="warning"
+                "a note belongs to one run; filter by its name to see it alone", severity="warning"
             )
         elif run is not None and not self._of_study(run, "a note"):
             ask_for_note(self._screen, run.note, lambda note: self._do(partial(note_on, run.run, note)))
@@ -195,7 +200,7 @@ class RunActions:
 def rename_run(run: RunInfo, name: str) -> str:
     """Give a run another name; an empty name is its own name again."""
     write_label(run.run, msgspec.structs.replace(read_label(run.run), name=name))
-    return f"renamed to {name}" if name else "its own name restored"
+    return f"renamed to {name}" if name else "original name restored"
 
 
 def tag_runs(runs: Sequence[RunInfo], before: Collection[str], after: Collection[str]) -> str:
@@ -214,7 +219,7 @@ def group_runs(runs: Sequence[RunInfo], name: str) -> str:
     """Put runs into a group; an empty name takes them out of theirs."""
     for run in runs:
         write_label(run.run, msgspec.structs.replace(read_label(run.run), group=name))
-    return f"{_count(runs)} grouped as {name}" if name else f"{_count(runs)} shown alone again"
+    return f"{_count(runs)} grouped as {name}" if name else f"{_count(runs)} no longer grouped"
 
 
 def delete_runs(runs: Sequence[RunInfo]) -> str:
@@ -226,7 +231,7 @@ def delete_runs(runs: Sequence[RunInfo]) -> str:
 def undelete_runs(root: Path) -> str:
     """Restore what was deleted last."""
     back = trash.undelete(root)
-    return f"{_count(back)} restored" if back else "nothing was deleted within a week"
+    return f"{_count(back)} restored" if back else "nothing was deleted in the last week"
 
 
 def stop_runs(runs: Sequence[RunInfo]) -> str:

@@ -101,7 +101,7 @@ def _group_detail(group: RunGroup) -> Content:
         first
         + Content("\n")
         + left_out
-        + Content.styled(f"{figures} · enter opens · & renames or parts", "$secondary")
+        + Content.styled(f"{figures} · enter opens · & renames or ungroups", "$secondary")
     )
 
 

@@ -30,19 +30,20 @@ from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable
 
 HELP_TEXT = (
-    "## Runs\n\n**gradient** is the gradient of each layer at the last step, from input to output: the highest block "
-    "is the largest, the lowest eight decades below it. `×` is NaN, `∞` infinite, `0` exactly zero.\n\n"
-    "A **filter** is words separated by spaces, all of which must match: `sigmoid` is a part of a name, folder, note "
-    "or tag; `findings:vanishing`, `status:finished,stopped`, `tag:paper`, `name:sig*`, `note:*clip*`; `depth>20`, "
-    "`accuracy<50%`, `train`, `test`, `loss`, `seconds`, `step`, `age<2h`; any field of the experiment, "
+    "## Runs\n\n"
+    "**gradient** is the gradient of each layer at the last step, from input to output: the highest block is the "
+    "largest gradient, the lowest is eight decades below it. `×` is NaN, `∞` infinite, `0` exactly zero.\n\n"
+    "A **filter** is words separated by spaces, all of which must match: `sigmoid` is a part of a name, folder, "
+    "note or tag; `findings:vanishing`, `status:finished,stopped`, `tag:paper`, `name:sig*`, `note:*clip*`; "
+    "`depth>20`, `accuracy<50%`, `train`, `test`, `loss`, `seconds`, `step`, `age<2h`; any field of the experiment, "
     "`optimizer.lr>=0.1`; and `-` before a word excludes it. `findings:none` finds the runs without a problem.\n\n"
     "`&` makes a **group** of the marked runs, which the list and the charts show as one, with mean and standard "
     "deviation; without marks it offers those that differ only in their seed. Runs that diverged are named and left "
-    "out of the means. A filter that fits one run of a group shows it alone.\n\n"
-    "The runs of a **study** are one row. `enter` shows them beneath it, and hides them again; a filter shows "
-    "them too.\n\n"
-    'A **deleted** run is kept for a week, and `u` restores it. Names, tags and notes (`"`) are '
-    "written beside the run; what its trainer writes stays as it is."
+    "out of the means. A filter that matches only one run of a group shows it alone.\n\n"
+    "The runs of a **study** are one row. `enter` shows them beneath it, and hides them again; a filter shows them "
+    "too.\n\n"
+    'A **deleted** run is kept for a week, and `u` restores it. Names, tags and notes (`"`) are stored beside the '
+    "run; the files of its trainer do not change."
 )
 
 KEYS: list[BindingType] = [
@@ -50,15 +51,20 @@ KEYS: list[BindingType] = [
     Binding(
         "u", "undelete", "restore", show=False, tooltip="Restore what was deleted last.", id="runs.undelete"
     ),
-    Binding("enter", "open", "open", key_display="⏎", tooltip="See this run.", id="runs.open"),
+    Binding("enter", "open", "open", key_display="⏎", tooltip="Open this run.", id="runs.open"),
     Binding(
-        "space", "mark", "mark", key_display="space", tooltip="Select for group actions.", id="runs.mark"
+        "space",
+        "mark",
+        "mark",
+        key_display="space",
+        tooltip="Mark this run for group actions.",
+        id="runs.mark",
     ),
     Binding(
         "slash", "filter", "filter", key_display="/", tooltip="Show only matching runs.", id="runs.filter"
     ),
     Binding("C", "compare", "compare", tooltip="Compare the marked runs.", id="runs.compare"),
-    Binding("t", "tag", "tag", tooltip="Give the marked ones (or this one) tags.", id="runs.tag"),
+    Binding("t", "tag", "tag", tooltip="Set the tags of the marked runs, or of this one.", id="runs.tag"),
     Binding("n", "rename", "name", tooltip="Rename this run.", id="runs.name"),
     NOTE_KEY,
     Binding(
@@ -67,11 +73,13 @@ KEYS: list[BindingType] = [
         "group",
         key_display="&",
         show=False,
-        tooltip="Show the marked ones as one; unmarked: those that differ only in their seed.",
+        tooltip="Show the marked runs as one; without marks, those that differ only in their seed.",
         id="runs.group",
     ),
-    Binding("d,delete", "delete", "delete", tooltip="The marked ones, or this one.", id="runs.delete"),
-    Binding("x", "stop", "stop", tooltip="End the training of the marked ones, or this one.", id="runs.stop"),
+    Binding("d,delete", "delete", "delete", tooltip="Delete the marked runs, or this one.", id="runs.delete"),
+    Binding(
+        "x", "stop", "stop", tooltip="Stop the training of the marked runs, or of this one.", id="runs.stop"
+    ),
     Binding(
         "greater_than_sign,right",
         "sort(1)",
@@ -80,16 +88,32 @@ KEYS: list[BindingType] = [
         tooltip="Sort by the next column.",
         id="runs.sort",
     ),
-    Binding("less_than_sign,left", "sort(-1)", "sort by the column before", show=False, id="runs.sort-back"),
+    Binding(
+        "less_than_sign,left", "sort(-1)", "sort by the previous column", show=False, id="runs.sort-back"
+    ),
     Binding("O", "reverse", "order", show=False, tooltip="Reverse the order.", id="runs.order"),
-    Binding("a", "mark_all", "mark all", show=False, tooltip="All that are shown, or none.", id="runs.all"),
-    Binding("y", "copy", "copy path", show=False, tooltip="The folder to the clipboard.", id="runs.copy"),
+    Binding(
+        "a",
+        "mark_all",
+        "mark all",
+        show=False,
+        tooltip="Mark all runs that are shown, or none.",
+        id="runs.all",
+    ),
+    Binding(
+        "y",
+        "copy",
+        "copy path",
+        show=False,
+        tooltip="Copy the run's folder to the clipboard.",
+        id="runs.copy",
+    ),
     Binding(
         "W",
         "report",
         "write report",
         show=False,
-        tooltip="The marked ones, or this one, as one page to share.",
+        tooltip="Write the marked runs, or this one, as one page to share.",
         id="runs.report",
     ),
     Binding("up,k", "move(-1)", "previous run", show=False, id="runs.up"),
@@ -103,7 +127,7 @@ KEYS: list[BindingType] = [
         "back",
         "back",
         key_display="esc",
-        tooltip="Clear the filter, then back.",
+        tooltip="Clear the filter, then go back.",
         id="runs.back",
     ),
 ]

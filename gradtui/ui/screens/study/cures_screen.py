@@ -34,29 +34,38 @@ class CuresScreen(OneAnswer["Path | None"]):
     """
 
     HELP = (
-        "## All cures\n\n`space` trains the same net with each cure that applies, from the start, with the same seed, "
-        "and once more without one. **train** is the accuracy on the training set, **in÷out** the gradient "
-        "of the first hidden layer over the last one's, **time** that of a step over the baseline's, with its share "
-        "of a pretraining. Ended runs are ranked: those without the problem first, then by accuracy, then by time."
+        "## All cures\n\n"
+        "`space` trains the same net with each cure that applies, from the start, with the same seed, and once more "
+        "without one. **train** is the accuracy on the training set, **in÷out** the gradient of the first hidden "
+        "layer divided by that of the last one, and **time** the time of a step divided by that of the baseline, "
+        "including a share of any pretraining. Runs that have ended are ranked: those without the problem first, "
+        "then by accuracy, then by time."
     )
     # The ids stay as they are: people may have bound them to other keys in their settings.
     BINDINGS = [
         Binding(
             "space", "begin", "train", key_display="space", tooltip="Train all cures.", id="trials.begin"
         ),
-        Binding("enter", "open", "open", key_display="⏎", tooltip="See this run.", id="trials.open"),
-        Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The previous cure.", id="trials.up"),
+        Binding("enter", "open", "open", key_display="⏎", tooltip="Open this run.", id="trials.open"),
+        Binding(
+            "up,k",
+            "move(-1)",
+            "choose",
+            key_display="↑↓",
+            tooltip="Choose a cure.",
+            id="trials.up",
+        ),
         Binding("down,j", "move(1)", "next cure", show=False, id="trials.down"),
         Binding("home,g", "move(-1000)", "first cure", show=False, id="trials.first"),
         Binding("end,G", "move(1000)", "last cure", show=False, id="trials.last"),
         Binding("s", "save", "save", tooltip="Save the experiment with this cure as TOML.", id="trials.save"),
-        Binding("x", "stop", "stop all", tooltip="End those that still train.", id="trials.stop"),
+        Binding("x", "stop", "stop all", tooltip="Stop those that still train.", id="trials.stop"),
         Binding(
             "escape,q",
             "dismiss(None)",
             "back",
             key_display="esc",
-            tooltip="Back; the trainings continue.",
+            tooltip="Go back; the trainings continue.",
             id="trials.back",
         ),
     ]

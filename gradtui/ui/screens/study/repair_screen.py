@@ -45,26 +45,37 @@ class RepairScreen(OneAnswer["Path | None"]):
     """
 
     HELP = (
-        "## Fix in rounds\n\n`space` starts. Each round trains the net with the best advice on the round before, "
-        "until nothing is found and it learns, three rounds at most. Before a round the best four cures are tried "
-        "for a few steps each. The same as `gradtui fix`."
+        "## Fix in rounds\n\n"
+        "`space` starts. Each round trains the net with the best advice from the round before, until no problem is "
+        "found and the net learns, with three rounds at most. Before each round the four best cures are tried for a "
+        "few steps each. `gradtui fix` does the same."
     )
     BINDINGS = [
-        Binding("space", "begin", "train", key_display="space", tooltip="Begin.", id="repair.begin"),
         Binding(
-            "escape", "stop", "stop", key_display="esc", tooltip="End the repair here.", id="repair.stop"
+            "space",
+            "begin",
+            "train",
+            key_display="space",
+            tooltip="Start the first round.",
+            id="repair.begin",
+        ),
+        Binding("escape", "stop", "stop", key_display="esc", tooltip="Stop here.", id="repair.stop"),
+        Binding(
+            "enter", "open", "open", key_display="⏎", tooltip="Open the run of this round.", id="repair.open"
         ),
         Binding(
-            "enter", "open", "open", key_display="⏎", tooltip="See the run of this round.", id="repair.open"
-        ),
-        Binding(
-            "up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The previous round.", id="repair.up"
+            "up,k",
+            "move(-1)",
+            "choose",
+            key_display="↑↓",
+            tooltip="Choose a round.",
+            id="repair.up",
         ),
         Binding("down,j", "move(1)", "next round", show=False, id="repair.down"),
         Binding("pagedown", "scroll(1)", "scroll", show=False, id="repair.page-down"),
         Binding("pageup", "scroll(-1)", "scroll back", show=False, id="repair.page-up"),
         Binding("s", "save", "save", tooltip="Save the experiment of this round as TOML.", id="repair.save"),
-        Binding("escape,q", "dismiss(None)", "back", key_display="esc", tooltip="Back.", id="repair.back"),
+        Binding("escape,q", "dismiss(None)", "back", key_display="esc", tooltip="Go back.", id="repair.back"),
     ]
     CSS_PATH = "study.tcss"
 
@@ -176,7 +187,7 @@ class RepairScreen(OneAnswer["Path | None"]):
     def show_rows(self) -> None:
         """Show the table, and all about the chosen round."""
         rows = self.rows()
-        waits = "The run is read." if self.repair.begun else "Nothing was trained yet."
+        waits = "Reading the run." if self.repair.begun else "Not trained yet."
         self.query_one(RowTable).show(rows, self.at, nothing=waits)
         lines = self._lines(rows[self.at]) if rows else []
         # One column is the padding on either side, and one is for the scroll bar.
@@ -274,7 +285,7 @@ class RepairScreen(OneAnswer["Path | None"]):
 
 
 def _name(cure: object) -> str:
-    return "as it is" if cure is None else str(getattr(cure, "name", ""))
+    return "unchanged" if cure is None else str(getattr(cure, "name", ""))
 
 
 def _ending(state: RepairState, *, stopped: bool) -> Content:

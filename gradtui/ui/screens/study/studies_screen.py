@@ -36,13 +36,27 @@ class StudiesScreen(OneAnswer["Path | None"]):
     """
 
     HELP = (
-        "## Studies\n\nMany trainings that answer one question. Opening one shows which of its runs exist. Nothing "
-        "starts until you press space. `ctrl+o` opens a study of your own, a TOML file."
+        "## Studies\n\n"
+        "Many trainings that answer one question. Opening one shows which of its runs exist. Nothing starts until "
+        "you press space. `ctrl+o` opens a study of your own, a TOML file."
     )
     BINDINGS = [
-        Binding("enter", "open", "open", key_display="⏎", tooltip="See this study.", id="studies.open"),
-        Binding("ctrl+o", "file", "open file", tooltip="A study of your own, from TOML.", id="studies.file"),
-        Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The study before.", id="studies.up"),
+        Binding("enter", "open", "open", key_display="⏎", tooltip="Open this study.", id="studies.open"),
+        Binding(
+            "ctrl+o",
+            "file",
+            "open file",
+            tooltip="Open a study from a TOML file.",
+            id="studies.file",
+        ),
+        Binding(
+            "up,k",
+            "move(-1)",
+            "choose",
+            key_display="↑↓",
+            tooltip="Choose a study.",
+            id="studies.up",
+        ),
         Binding("down,j", "move(1)", "next study", show=False, id="studies.down"),
         Binding("home,g", "move(-1000)", "first study", show=False, id="studies.first"),
         Binding("end,G", "move(1000)", "last study", show=False, id="studies.last"),

@@ -34,29 +34,30 @@ class StudyScreen(OneAnswer[Path | None]):
     """
 
     HELP = (
-        "## Study\n\n`space` trains the runs that are left, several at once; `x` stops them, and the study can be "
-        "continued later: what was trained is not trained again. **train** is the accuracy on the training set, "
-        "**in÷out** the gradient of the first hidden layer over the last one's. The shaded band is the spread of all "
-        "seeds; a broken line on a map is where theory puts the border. Where the chart has bars, `m` shows the "
-        "gradient of each layer of every run, all on one scale."
+        "## Study\n\n"
+        "`space` trains the runs that are left, several at once; `x` stops them, and the study can be continued "
+        "later: runs that have ended are not trained again. **train** is the accuracy on the training set, "
+        "**in÷out** the gradient of the first hidden layer divided by that of the last one. The shaded band is the "
+        "range of all seeds; a dashed line on a map is the border that theory predicts. Where the chart has bars, "
+        "`m` shows the gradient of each layer of every run, all on one scale."
     )
     BINDINGS = [
         Binding("space", "begin", "train", key_display="space", tooltip="Train what is left.", id="study.begin"),
         Binding("x", "stop", "stop", tooltip="Stop; continue later with space.", id="study.stop"),
-        Binding("enter", "open", "open run", key_display="⏎", tooltip="See this run.", id="study.open"),
-        Binding("m", "chart", "next chart", tooltip="Another figure.", id="study.chart"),
-        Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The run before.", id="study.up"),
+        Binding("enter", "open", "open run", key_display="⏎", tooltip="Open this run.", id="study.open"),
+        Binding("m", "chart", "next chart", tooltip="Show another chart.", id="study.chart"),
+        Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="Choose a run.", id="study.up"),
         Binding("down,j", "move(1)", "next run", show=False, id="study.down"),
         Binding("pageup", "page(-1)", "page up", show=False, id="study.page-up"),
         Binding("pagedown", "page(1)", "page down", show=False, id="study.page-down"),
         Binding("home,g", "move(-1000000)", "first run", show=False, id="study.first"),
         Binding("end,G", "move(1000000)", "last run", show=False, id="study.last"),
         Binding("right,greater_than_sign", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="study.sort"),
-        Binding("left,less_than_sign", "sort(-1)", "sort by the column before", show=False, id="study.sort-back"),
+        Binding("left,less_than_sign", "sort(-1)", "sort by the previous column", show=False, id="study.sort-back"),
         Binding("O", "reverse", "order", show=False, tooltip="Reverse the order.", id="study.order"),
-        Binding("z", "fill", "full screen", tooltip="Let the chart fill the screen, and back.", id="study.fill"),
-        Binding("W", "report", "write report", show=False, tooltip="As one page to share.", id="study.report"),
-        Binding("escape,q", "back", "back", key_display="esc", tooltip="Back; trainings continue.", id="study.back"),
+        Binding("z", "fill", "full screen", tooltip="Show the chart on the full screen, and back.", id="study.fill"),
+        Binding("W", "report", "write report", show=False, tooltip="Write the study as one page.", id="study.report"),
+        Binding("escape,q", "back", "back", key_display="esc", tooltip="Trainings continue.", id="study.back"),
     ]  # fmt: skip
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]

@@ -410,7 +410,7 @@ async def test_a_key_that_needs_a_run_says_so(key: str) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await lab_of(pilot)
         await pilot.press(key)
-        await until(pilot, lambda: f"{key}: needs a run, press space first" in screen_text(app))
+        await until(pilot, lambda: f"{key}: needs a run: press space first" in screen_text(app))
 
 
 @pytest.mark.parametrize("key", ["x", "."])

@@ -156,9 +156,10 @@ class Backpressure:
 
     def _when_written(self) -> None:
         """Let the readers continue when all bytes are written; without answers, nothing more is known."""
-        thread = getattr(self._app._driver, "_writer_thread", None)
-        queue = getattr(thread, "_queue", None)
-        if queue is not None and queue.qsize() and not self._silent:
+        driver = self._app._driver
+        queue = getattr(getattr(driver, "_writer_thread", None), "_queue", None)
+        waiting = bool(getattr(driver, "pieces", None)) or (queue is not None and bool(queue.qsize()))
+        if waiting and not self._silent:
             asyncio.get_running_loop().call_later(QUEUE_POLL_SECONDS, self._when_written)
         else:
             self._release(self._painted)

@@ -10,7 +10,7 @@ import os
 import select
 import sys
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -39,6 +39,29 @@ class TerminalDriver(LinuxDriver):
         self._file: Any = self._output
         self._suspended = False
         self._coming_back = False
+        self.pieces: list[str] | None = None
+        """What was written in a block of `together`, which is not yet passed on; None outside of such a block."""
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what is written within the block in one piece, since each piece wakes the thread that writes."""
+        if self.pieces is not None:
+            yield
+            return
+        pieces = self.pieces = []
+        try:
+            yield
+        finally:
+            self.pieces = None
+            if pieces:
+                self.write("".join(pieces))
+
+    def write(self, data: str) -> None:
+        """Pass a text to the thread that writes, or keep it for the end of a block of `together`."""
+        if self.pieces is None:
+            super().write(data)
+        else:
+            self.pieces.append(data)
 
     def start_application_mode(self) -> None:
         """Take the terminal, and watch for its end from now on."""

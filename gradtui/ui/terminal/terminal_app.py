@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from traceback import walk_tb
@@ -109,7 +110,9 @@ class TerminalApp(App[None]):
     # -- what is sent
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
-        super()._display(screen, self.diff_renderer.reduced(self, renderable))
+        driver = self._driver
+        with driver.together() if isinstance(driver, TerminalDriver) else nullcontext():
+            super()._display(screen, self.diff_renderer.reduced(self, renderable))
 
     def post_display_hook(self) -> None:
         """Tell the readers after each painting."""

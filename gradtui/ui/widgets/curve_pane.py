@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -132,10 +131,6 @@ class CurvePane(Vertical, can_focus=True):
         self._again: Callable[[], Awaitable[None]] | None = None
         """Paints the same data once more."""
 
-    def compose(self) -> ComposeResult:
-        """Yield nothing: the chart comes with the first numbers."""
-        yield from ()
-
     def on_mount(self) -> None:
         """Write the title of the frame."""
         self._write_title()
@@ -258,6 +253,11 @@ class CurvePane(Vertical, can_focus=True):
         return self._event_marks.marks(
             snapshot, [(found.code, found.step) for found in followed.newest_findings or ()]
         )
+
+    @property
+    def rest(self) -> float:
+        """Return the seconds until the chart may be drawn again."""
+        return self._plot.rest if self._plot is not None else 0.0
 
     def _plots(self) -> list[CurvePlot]:
         """Return the chart in a list, empty before it is mounted; this imports nothing that a chart needs."""

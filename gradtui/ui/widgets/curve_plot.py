@@ -101,13 +101,17 @@ class CurvePlot(CellChart):
         self._given = (tuple(series), x_end, marks)
         if self._waiting is not None and series:
             return
-        # At most a twentieth of a core, however large the pane and slow the machine.
-        rest = self._drawn_at + max(self.pause, 20 * self._cost) - time.monotonic()
+        rest = self.rest
         # An empty chart is shown at once: curves of another run must not stand beside new ones.
         if rest <= 0 or not series or not self.is_running:
             self._draw_now()
         else:
             self._waiting = self.set_timer(rest, self._draw_now)
+
+    @property
+    def rest(self) -> float:
+        """Return the seconds until it may be drawn again: it takes at most a twentieth of a core."""
+        return self._drawn_at + max(self.pause, 20 * self._cost) - time.monotonic()
 
     def draw_at_once(self) -> None:
         """Draw what was given last without waiting: a person has asked for it."""
@@ -120,9 +124,12 @@ class CurvePlot(CellChart):
         if self._given[0] and "plotext" not in sys.modules and not self._missing:
             self._import()
             return
-        if self._shown is not self._given:
-            self._shown = self._given
-            self._version += 1
+        if self._shown is self._given:
+            # The same curves in another way do not delay newer ones.
+            self.repaint()
+            return
+        self._shown = self._given
+        self._version += 1
         self._drawn_at, started = time.monotonic(), time.thread_time()
         self.repaint()
         self._cost = time.thread_time() - started if self.pause else 0.0

@@ -62,12 +62,17 @@ class LayerChart(CellChart):
         self.start = start
         self._layers = 0
         self._hovered: tuple[int, int] | None = None
+        self._axis = LayerAxis(0, 0)
 
     @property
     def axis(self) -> LayerAxis:
         """Return the axis for the present size and window."""
         first, last = self.window or (0, -1)
-        return LayerAxis(self._layers, max(0, self.size.width - GUTTER), first, last)
+        axis = LayerAxis(self._layers, max(0, self.size.width - GUTTER), first, last)
+        if axis != self._axis:
+            self._axis = axis
+        # The same one again, since it keeps what it has computed.
+        return self._axis
 
     def watch_cursor(self) -> None:
         """Draw the pointer and the column behind it."""
@@ -174,6 +179,7 @@ class ProfileChart(LayerChart):
         super().__init__(of=of, start=start, name=name, id=id, classes=classes)
         self.scale = scale or Scale()
         self._profile: LayerProfile | None = None
+        self._around: tuple[tuple[object, ...], Cells] | None = None
 
     def update(
         self,
@@ -220,14 +226,22 @@ class ProfileChart(LayerChart):
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
         """Draw bars, the axis of values at the left and the layers' numbers beneath."""
-        cells = Cells(height, width)
         rows = height - 1 if height >= RULER_FROM else height
-        draw_value_axis(cells, self.scale, palette, rows)
+        cells = self._drawn_around(height, width, palette, rows).copy()
         if self._profile is not None:
             draw_bars(cells, self._profile, self.axis, self.scale, palette, rows, self.cursor)
-        if rows < height:
-            draw_ruler(cells, self.axis, palette, rows, self.cursor, self.of, self.start)
         return cells
+
+    def _drawn_around(self, height: int, width: int, palette: Palette, rows: int) -> Cells:
+        """Return the chart without its bars, drawn again only where an axis or the cursor changed."""
+        key = (height, width, palette, self.scale, self.scale.version, self.axis, self.cursor)
+        if self._around is None or self._around[0] != key:
+            cells = Cells(height, width)
+            draw_value_axis(cells, self.scale, palette, rows)
+            if rows < height:
+                draw_ruler(cells, self.axis, palette, rows, self.cursor, self.of, self.start)
+            self._around = key, cells
+        return self._around[1]
 
 
 def _floats(values: ArrayLike) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from gradtui.runs.errors import RunError
 from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.run_stats import clipping_of
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
+from gradtui.ui.screens.lab.curve_turns import CurveTurns
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
@@ -28,7 +29,6 @@ from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.screens.run_note import ask_for_note, note_on
 from gradtui.ui.settings_store import settings_of
 from gradtui.ui.terminal.terminal_app import TerminalApp, after_paint
-from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.stats_pane import StatsPane
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 from gradtui.ui.widgets.tab_line import TabLine
@@ -50,6 +50,7 @@ class RunView:
         self._screen = screen
         self._controls = controls
         self._comparison = comparison
+        self._curves = CurveTurns(screen)
         self._adopting = False
         self._painted_state = ""
         self._divergence_shown = False
@@ -87,15 +88,9 @@ class RunView:
             # A preflight shows the metric that theory predicts, which is complete even without a training.
             run.request = replace(run.request, metric="output_grad_rms")
         self._screen.query_one(GradientPane).clear()
-        for pane in self._curves:
-            pane.clear()
+        self._curves.clear()
         self.show_status()
         self._screen.run_worker(partial(_follow, run), thread=True, exclusive=True, group="follow")
-
-    @cached_property
-    def _curves(self) -> list[CurvePane]:
-        """Return the panes of curves, which are there as long as the screen; to look for them takes milliseconds."""
-        return list(self._screen.query(CurvePane))
 
     def close(self) -> None:
         """Stop reading the run."""
@@ -246,11 +241,10 @@ class RunView:
         self._comparison.sync(run)
         partner = self._comparison.partner
         await screen.query_one(GradientPane).paint(run, diagnosis, partner)
-        for pane in self._curves:
-            if self.run is not run:
-                # Another run was opened while a chart was mounted, and has cleared the panes.
-                return
-            await pane.paint(run, partner)
+        await self._curves.paint(run, partner)
+        if self.run is not run:
+            # Another run was opened while a chart was mounted.
+            return
         findings.verdict = self._comparison.verdict()
         self._show_divergence(run)
         state = f"{run.state}{' with findings' * bool(run.newest_findings)}{' in the plane' * run.has_plane}"

@@ -98,15 +98,15 @@ class CodeWriter:
     def new_optimizer(self, kind: str, rate: float) -> str:
         """Make the optimizer of the model's own parameters."""
         return (
-            f"# where the optimizer is created, once the model is complete\n{self.optimizer} = "
-            f"torch.optim.{kind}({self.model}.parameters(), lr={rate:g})"
+            "# where the optimizer is created, once the model is complete\n"
+            f"{self.optimizer} = torch.optim.{kind}({self.model}.parameters(), lr={rate:g})"
         )
 
     def join_optimizer(self) -> str:
         """Give the model's parameters to the optimizer that moves others."""
         return (
-            f'# after the optimizer is created\n{self.optimizer}.add_param_group({{"params": '
-            f"{self.model}.parameters()}})"
+            "# after the optimizer is created\n"
+            f'{self.optimizer}.add_param_group({{"params": {self.model}.parameters()}})'
         )
 
     def list_unreached(self) -> str:
@@ -123,8 +123,8 @@ class CodeWriter:
             return ""
         names = [self.path(self._within(name)) for name in layers]
         return (
-            "# before the optimizer is created, if they are not meant to be trained\nfor layer in "
-            f"[{', '.join(names)}]:\n    layer.requires_grad_(False)"
+            "# before the optimizer is created, if they are not meant to be trained\n"
+            f"for layer in [{', '.join(names)}]:\n    layer.requires_grad_(False)"
         )
 
     def _within(self, layer: str) -> str:
@@ -135,10 +135,10 @@ class CodeWriter:
         """Take away an activation behind the last layer."""
         kinds = " | ".join(f"torch.nn.{kind}" for kind in OUTPUTS_THAT_DIE)
         return (
-            "# before the optimizer is created\nlast = "
-            f"list(dict({self.model}.named_modules()))[-1]\nif "
-            f"isinstance({self.model}.get_submodule(last), {kinds}):\n    "
-            f"{self.model}.set_submodule(last, torch.nn.Identity())"
+            "# before the optimizer is created\n"
+            f"last = list(dict({self.model}.named_modules()))[-1]\n"
+            f"if isinstance({self.model}.get_submodule(last), {kinds}):\n"
+            f"    {self.model}.set_submodule(last, torch.nn.Identity())"
         )
 
     def clear(self) -> str:
@@ -153,16 +153,18 @@ class CodeWriter:
     def scale_loss(self) -> str:
         """Scale the loss."""
         return (
-            f'# once, before the loop\nscaler = torch.amp.GradScaler("{self.script.device}")\n# '
-            "replaces loss.backward() and "
-            f"{self.optimizer}.step()\nscaler.scale(loss).backward()\nscaler.step({self.optimizer})\nscaler.update()"
+            "# once, before the loop\n"
+            f'scaler = torch.amp.GradScaler("{self.script.device}")\n'
+            f"# replaces loss.backward() and {self.optimizer}.step()\n"
+            f"scaler.scale(loss).backward()\nscaler.step({self.optimizer})\nscaler.update()"
         )
 
     def wide_weights(self) -> str:
         """Keep the weights in float32."""
         return (
-            "# before the optimizer is created; compute the loss under\n# "
-            f'torch.autocast("{self.script.device}", dtype=torch.bfloat16)\n{self.model}.float()'
+            "# before the optimizer is created; compute the loss under\n"
+            f'# torch.autocast("{self.script.device}", dtype=torch.bfloat16)\n'
+            f"{self.model}.float()"
         )
 
     @property
@@ -245,15 +247,19 @@ class CodeWriter:
             blocks = "torch.nn.TransformerEncoderLayer | torch.nn.TransformerDecoderLayer"
             stacks = "torch.nn.TransformerEncoder | torch.nn.TransformerDecoder"
             return (
-                f"# before the optimizer is created\nfor block in {self.model}.modules():\n    if "
-                f"isinstance(block, {blocks}):\n        block.norm_first = True\n    elif "
-                f"isinstance(block, {stacks}):\n        block.norm = "
-                "torch.nn.LayerNorm(block.layers[0].norm1.normalized_shape)"
+                "# before the optimizer is created\n"
+                f"for block in {self.model}.modules():\n"
+                f"    if isinstance(block, {blocks}):\n"
+                "        block.norm_first = True\n"
+                f"    elif isinstance(block, {stacks}):\n"
+                "        block.norm = torch.nn.LayerNorm(block.layers[0].norm1.normalized_shape)"
             )
         if self.script.post_norm == "own":
             return (
-                "# in the forward() of a block, instead of x = norm(x + branch(x))\nx = x + "
-                "branch(norm(x))\n# after the last block, with a norm of its own\nx = last_norm(x)"
+                "# in the forward() of a block, instead of x = norm(x + branch(x))\n"
+                "x = x + branch(norm(x))\n"
+                "# after the last block, with a norm of its own\n"
+                "x = last_norm(x)"
             )
         return ""
 

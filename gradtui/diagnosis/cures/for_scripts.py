@@ -172,7 +172,7 @@ class ScriptAdvice:
         limit = float(f"{norm:.1g}") if math.isfinite(norm) and norm > 0 else 1.0
         return self._offer(
             f"clip at {setting(limit)}",
-            "A longer gradient is shortened to {setting(limit)}; its direction does not change.",
+            f"A longer gradient is shortened to {setting(limit)}; its direction does not change.",
             self._code.clip(limit),
             f"clip={limit:g}",
             "clip-norm",

@@ -81,7 +81,7 @@ def _over_depth(case: Case) -> Finding | None:
         words += (
             f". A step changes the weights of {first} by {number(moved)} of their size"
             if moved
-            else ". No step changes the weights of {first}"
+            else f". No step changes the weights of {first}"
         )
     late = not profile.start <= VANISHING_DECADES
     offers = (cures.for_late_vanishing if late else cures.for_vanishing)(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,19 @@ def constants(tree: ast.Module) -> list[str]:
     return [name for name in names if name.isupper()]
 
 
+def unfilled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.Constant]:
+    """Yield the texts of a function that name one of its variables in braces, and lack the f that fills it in."""
+    nodes = list(ast.walk(function))
+    known = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    known |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    filled = {part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in filled:
+            words = re.findall(r"\{(?:[a-z_]+\()?([a-z_]+)[^{}]*\}", node.value)
+            if known.intersection(words):
+                yield node
+
+
 def faults_of(module: Path) -> Iterator[str]:
     """Yield what breaks a rule in a module."""
     text = module.read_text()
@@ -41,9 +55,11 @@ def faults_of(module: Path) -> Iterator[str]:
         doc = ast.get_docstring(node) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else None
         if doc and doc.split()[0] in NO_VERBS:
             yield f"line {node.lineno}: the text {doc.splitlines()[0]!r} does not begin with a verb"
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (f"line {text.lineno}: {text.value!r} lacks an f" for text in unfilled(node))
 
 
-def test_modules_are_short_assign_constants_once_and_say_what_functions_do() -> None:
+def test_modules_are_short_assign_constants_once_say_what_functions_do_and_fill_their_texts() -> None:
     modules = sorted(PACKAGE.rglob("*.py"))
     assert modules
     assert [

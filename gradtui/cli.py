@@ -150,7 +150,7 @@ def _lab_parser() -> OneLineParser:
     parser = OneLineParser(
         "gradtui",
         description=lab.COMMAND.summary,
-        epilog="\n".join(["commands:", *lines, "", "gradtui COMMAND --help tells more."]),
+        epilog="\n".join(["commands:", *lines, "", "gradtui COMMAND --help explains each of them."]),
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -166,7 +166,7 @@ def _refuse_unknown(word: str) -> None:
     from gradtui.experiment.short_string import is_short_string
 
     if word in COMMANDS:
-        raise BadInput(f"{word}: a command comes first, its options after it")
+        raise BadInput(f"{word}: options come after the command")
     if word in names() or "/" in word or word.endswith(".toml") or os.path.exists(word):
         return
     if is_short_string(word):

@@ -51,7 +51,7 @@ def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineT
         norms: their gradient norms at one step, any float including 0, NaN and infinity; ABSENT ones are left out.
     """
     if len(norms) < 2:
-        return HeadlineText("one layer: nothing to compare", "none")
+        return HeadlineText("only one layer: nothing to compare", "none")
     pairs = [(name, norm) for name, norm in zip(names, norms, strict=True) if not is_absent(norm)]
     none = len(norms) - len(pairs)
     if len(pairs) > LEAST_WITH_OUTPUT and pairs[-1][0] == OUTPUT and math.isfinite(pairs[-1][1]):

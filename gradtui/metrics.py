@@ -130,7 +130,7 @@ _RECORDED = (
     Metric(
         name="output_grad_rms",
         title="Gradient of each layer's output",
-        unit="RMS of the gradient of the loss with respect to the layer's output, its pre-activation",
+        unit="RMS of the gradient of the loss with respect to the layer's output, before the activation",
         source="output gradients",
         headline=gradient_headline,
         baseline="last hidden layer",
@@ -144,7 +144,7 @@ _RECORDED = (
     Metric(
         name="grad_max",
         title="Largest number in each layer's gradient",
-        unit="largest size of a number in the gradient of the layer's parameters, before clipping",
+        unit="largest absolute number in the gradient of the layer's parameters, before clipping",
         source="gradients",
         headline=extremes_headline(".2e", "largest |g|"),
         label="largest |g|",
@@ -165,7 +165,7 @@ _RECORDED = (
     Metric(
         name="update_ratio",
         title="Update ÷ weight of each layer",
-        unit="norm of a step's change over the norm of the weights before it; NaN where that is 0",
+        unit="norm of a step's change divided by the norm of the weights before it; NaN if that is 0",
         source="weights",
         headline=update_headline,
         healthy=HEALTHY_UPDATE_RATIO,
@@ -203,8 +203,8 @@ _RECORDED = (
     ),
     Metric(
         name="moment_cosine",
-        title="First moment and gradient of each layer",
-        unit="cosine between the optimizer's moving mean and the gradient that it was given",
+        title="First moment against gradient of each layer",
+        unit="cosine between the optimizer's moving mean and the gradient that it received",
         source="optimizer",
         headline=extremes_headline("+.2f", "cosine"),
         scale="linear",
@@ -225,7 +225,7 @@ _RECORDED = (
     Metric(
         name="activation_mean",
         title="Mean activation of each layer",
-        unit="mean of the activation's output (of the layer's own where it has none)",
+        unit="mean of the activation's output (of the layer's own output if it has no activation)",
         source="activations",
         headline=extremes_headline("+.3f", "mean"),
         scale="linear",
@@ -248,7 +248,7 @@ _RECORDED = (
     Metric(
         name="dead_fraction",
         title="Dead units of each layer",
-        unit="share of units whose activation has no derivative for any example; NaN where none can die",
+        unit="share of units whose activation has derivative 0 for every example; NaN if no unit can die",
         source="activations",
         headline=extremes_headline(".0%", "dead units"),
         scale="linear",
@@ -277,7 +277,7 @@ _RECORDED = (
     Metric(
         name="activation_slope",
         title="Derivative of each layer's activation",
-        unit="RMS of the activation's derivative; NaN where a layer has no activation or the derivative is not known",
+        unit="RMS of the activation's derivative; NaN if the layer has no activation or the derivative is unknown",
         source="activations",
         headline=extremes_headline(".3g", "derivative"),
         label="derivative",
@@ -286,15 +286,18 @@ _RECORDED = (
     Metric(
         name="backward_gain",
         title="Backward gain of each layer",
-        unit="RMS of the gradient at the layer's input over that at its output; NaN where no gradient enters or leaves",
+        unit=(
+            "RMS of the gradient at the layer's input divided by that at its output; NaN if no gradient "
+            "enters or leaves"
+        ),
         source="gradient flow",
         headline=gain_headline,
         label="backward gain",
     ),
     Metric(
         name="nonfinite",
-        title="Numbers of each layer that are not finite",
-        unit="count of numbers in the layer's output that are NaN or infinite",
+        title="NaN and infinity in each layer",
+        unit="how many numbers in the layer's output are NaN or infinite",
         source="outputs",
         headline=extremes_headline(".0f", "numbers that are not finite"),
         drawn=False,
@@ -302,7 +305,7 @@ _RECORDED = (
     Metric(
         name="slope",
         title="Learned slope of each layer",
-        unit="mean of PReLU's learned slopes; NaN in other layers",
+        unit="mean of the slopes that PReLU has learned; NaN for other layers",
         source="slopes",
         headline=extremes_headline(".3f", "slope"),
         scale="linear",

@@ -131,5 +131,5 @@ def _in_foreground() -> bool:
 def unusable(command: Sequence[str], error: OSError) -> BadInput:
     """Return the error for a command that cannot be started."""
     if isinstance(error, FileNotFoundError):
-        return BadInput(f"{command[0]}: there is no such command")
+        return BadInput(f"{command[0]}: no such command")
     return BadInput(f"{command[0]}: cannot be run: {error.strerror}")

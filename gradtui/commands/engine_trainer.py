@@ -55,18 +55,18 @@ def add_engine(parser: ArgumentParser) -> None:
         "--jobs",
         type=int,
         metavar="N",
-        help="the most trainers at once; by default as many as the cores allow",
+        help="how many trainers may run at once; by default as many as the cores allow",
     )
     parser.add_argument("--engine", choices=tuple(ENGINES), default="local", help="where the trainers run")
     parser.add_argument(
         "--address",
         metavar="ADDR",
-        help="of the Ray cluster: auto, host:port or ray://host:port",
+        help="the address of the Ray cluster: auto, host:port or ray://host:port",
     )
     parser.add_argument(
         "--ray-listen",
         action="store_true",
-        help="start a Ray cluster of this machine alone; its ports are open to everybody who reaches the machine",
+        help="start a Ray cluster on this machine alone; its ports are open to everybody who can reach the machine",
     )
 
 
@@ -75,13 +75,13 @@ def check_engine(args: Namespace) -> None:
     from gradtui.study.engines import ray_needs_consent
 
     if args.jobs is not None and args.jobs < 1:
-        raise BadInput(f"--jobs: {args.jobs} trainers would train nothing; expected 1 or more")
+        raise BadInput(f"--jobs: {args.jobs} is not allowed; expected 1 or more")
     if args.address is not None and args.engine != "ray":
-        raise BadInput("--address: is of a Ray cluster, and wants --engine ray")
+        raise BadInput("--address: belongs to a Ray cluster and needs --engine ray")
     if args.ray_listen and args.engine != "ray":
-        raise BadInput("--ray-listen: is of a Ray cluster, and wants --engine ray")
+        raise BadInput("--ray-listen: belongs to a Ray cluster and needs --engine ray")
     if args.ray_listen and args.address is not None:
-        raise BadInput("--ray-listen starts a cluster, --address joins one; choose one of them")
+        raise BadInput("--ray-listen starts a cluster and --address joins one; choose one of them")
     if args.engine == "ray" and not args.ray_listen and args.address is None:
         raise BadInput(ray_needs_consent())
 

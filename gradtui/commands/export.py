@@ -26,8 +26,9 @@ def _configure(parser: ArgumentParser) -> None:
         "out",
         type=Path,
         metavar="OUT",
-        help="a folder to be made, with a file for each table; or, ending in .csv or .parquet, one file with a row "
-        "for each step and a column for each scalar and for each metric of each layer",
+        help="a folder to create, with a file for each table; or a name that ends in .csv or .parquet, for "
+        "one file with a row for each step and a column for each scalar and for each metric of each "
+        "layer",
     )
     parser.add_argument("--force", action="store_true", help="replace files of the same names in OUT")
     add_runs(parser)

@@ -51,7 +51,7 @@ def _configure(parser: ArgumentParser) -> None:
         type=_rounds,
         default=ROUNDS,
         metavar="N",
-        help="take the advice up to N times; 3 by default",
+        help="take advice at most N times; 3 by default",
     )
     parser.add_argument(
         "-o",
@@ -65,8 +65,8 @@ def _configure(parser: ArgumentParser) -> None:
         type=_seconds,
         default=TRIAL_SECONDS,
         metavar="S",
-        help=f"the seconds to try the advised cures before each round; {TRIAL_SECONDS:g} by default; "
-        "with 0 the first advice is taken untried",
+        help=f"how many seconds to try the advised cures before each round; {TRIAL_SECONDS:g} by default; "
+        "with 0 the first advice is taken without a trial",
     )
     add_engine(parser)
     add_runs(parser)
@@ -198,7 +198,7 @@ def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) ->
 COMMAND = Subcommand(
     "fix",
     "fix [EXPERIMENT]",
-    "trains, takes the best advice and trains again, until no problem is found and the net learns",
+    "trains, applies the best advice and trains again, until no problem is found and the net learns",
     _configure,
     _execute,
 )

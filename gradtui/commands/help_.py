@@ -18,14 +18,14 @@ def _configure(parser: ArgumentParser) -> None:
         "topic",
         nargs="*",
         metavar="TOPIC",
-        help="a section, by its name or by words of it; without it lists the sections",
+        help="the name of a section, or words of it; without it the sections are listed",
     )
 
 
 def _execute(args: Namespace) -> int:
     sections = documentation()
     if not args.topic:
-        print("gradtui help TOPIC shows one of:")
+        print("gradtui help TOPIC shows one of these sections:")
         for title in sections:
             print(f"  {title}")
         return DONE
@@ -41,7 +41,7 @@ def documentation() -> dict[str, str]:
             content = read_shipped("gradtui", place)
             break
     else:
-        raise BadInput(f"{FILE}: this installation has no documentation")
+        raise BadInput(f"{FILE}: not found; this installation has no documentation")
     text = re.sub(r"<!--.*?-->\n?", "", content.decode(), flags=re.DOTALL)
     parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
@@ -63,7 +63,7 @@ def _section(sections: dict[str, str], topic: str) -> str:
 COMMAND = Subcommand(
     "help",
     "help [TOPIC]",
-    "shows a section of the documentation, without a network",
+    "shows a section of the documentation, offline",
     _configure,
     _execute,
 )

@@ -21,8 +21,8 @@ def _configure(parser: ArgumentParser) -> None:
         "path",
         type=Path,
         metavar="PATH",
-        help="TensorBoard event files or W&B offline runs that hold norms or histograms of the gradients of layers: "
-        "a file, or a folder with any number of them beneath it",
+        help="TensorBoard event files or W&B offline runs that hold norms or histograms of the gradients "
+        "of layers: a file, or a folder that contains any number of them",
     )
     parser.add_argument(
         "--name", metavar="N", help="the name of the run; by default that of its folder or of W&B"
@@ -73,7 +73,7 @@ def _unusable(imported: Imported) -> str:
     log = imported.log
     seen = [*log.scalars, *log.norms]
     names = ", ".join(seen[:5]) + (", …" if len(seen) > 5 else "")
-    return f"{log.path}: no gradients of layers in it (it holds {names or 'no numbers'})"
+    return f"{log.path}: contains no gradients of layers, only {names or 'no numbers'}"
 
 
 COMMAND = Subcommand(

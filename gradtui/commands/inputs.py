@@ -53,7 +53,7 @@ def add_runs(parser: ArgumentParser) -> None:
         "--runs",
         type=Path,
         metavar="DIR",
-        help="the folder of the runs; by default $GRADTUI_HOME/runs, else a folder of your user data",
+        help="the folder of the runs; by default $GRADTUI_HOME/runs, or else a folder in your user data",
     )
 
 
@@ -132,7 +132,7 @@ def check_output(option: str, path: Path) -> None:
             raise BadInput(f"--{option}: {path} is a folder; expected a file")
         place_for_person(path)
         if not path.absolute().parent.is_dir():
-            raise BadInput(f"--{option}: {path} is in a folder that is not there")
+            raise BadInput(f"--{option}: the folder of {path} does not exist")
     except OSError as error:
         # Such as a name that is too long.
         raise BadInput(f"--{option}: {path}: {error.strerror}") from None

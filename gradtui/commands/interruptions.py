@@ -72,7 +72,7 @@ def wait_for(
 
 
 def _stop(trainer: Trainer | EngineTrainer, say: Callable[[str], None]) -> None:
-    say("stopping after this step; once more to kill")
+    say("stopping after this step; press Ctrl-C again to kill it")
     try:
         send(trainer.folder, "stop")
     except RunError:

@@ -35,4 +35,4 @@ def open_lab(
     return left.code
 
 
-COMMAND = Subcommand("", "[EXPERIMENT]", "opens the lab on an experiment", add_experiment, _execute)
+COMMAND = Subcommand("", "[EXPERIMENT]", "opens the lab with an experiment", add_experiment, _execute)

@@ -57,5 +57,5 @@ def _execute(args: Namespace) -> int:
 
 
 COMMAND = Subcommand(
-    "learn", "learn [LESSON|FILE]", "short lessons with live trainings", _configure, _execute
+    "learn", "learn [LESSON|FILE]", "opens short lessons with live trainings", _configure, _execute
 )

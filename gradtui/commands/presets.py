@@ -23,4 +23,4 @@ def _execute(args: Namespace) -> int:
     return DONE
 
 
-COMMAND = Subcommand("presets", "presets", "lists the experiments that ship with gradtui", add_json, _execute)
+COMMAND = Subcommand("presets", "presets", "lists the built-in experiments", add_json, _execute)

@@ -21,13 +21,13 @@ def _configure(parser: ArgumentParser) -> None:
         "what",
         nargs="+",
         metavar="RUN|STUDY",
-        help="runs, each by its id, a part of it, or its folder: several are compared; or one study that was begun, by "
-        "its name or its folder",
+        help="one or several runs, each given by its id, a part of it, or its folder (several are "
+        "compared); or one study that was started, given by its name or folder",
     )
     parser.add_argument(
         "out",
         metavar="OUT",
-        help="the file: .html is one page with everything in it, .md is Markdown; an ordinary file there is replaced",
+        help="the file to write: .html for one self-contained page, .md for Markdown; an existing file is replaced",
     )
     add_runs(parser)
 

@@ -26,6 +26,7 @@ from gradtui.commands.inputs import (
 )
 from gradtui.ordinary_files import given_path
 from gradtui.plain_text import plain
+from gradtui.words import several
 
 if TYPE_CHECKING:
     from gradtui.commands.engine_trainer import EngineTrainer
@@ -51,32 +52,35 @@ LONGEST_STEP = 20
 
 def _configure(parser: ArgumentParser) -> None:
     add_experiment(parser)
-    parser.add_argument("--steps", type=int, metavar="N", help="train N steps; short for --set run.steps=N")
+    parser.add_argument("--steps", type=int, metavar="N", help="train N steps; the same as --set run.steps=N")
     parser.add_argument(
         "--resume",
         metavar="RUN",
-        help="continue this run instead, from its newest checkpoint to its planned steps, or to N in all",
+        help=(
+            "continue this run from its newest checkpoint, to its planned number of steps or, with "
+            "--steps N, to step N"
+        ),
     )
     parser.add_argument(
         "--from",
         dest="fork",
         metavar="RUN[@STEP]",
-        help="start a new run from a checkpoint of this one, with the changes of --set; without STEP from the "
-        "newest, or, where the run broke, from the last one before that",
+        help="start a new run from a checkpoint of this one, with the changes of --set; without STEP from "
+        "the newest checkpoint, or, if the run diverged, from the last one before that",
     )
     parser.add_argument(
         "--preflight",
         action="store_true",
-        help="train nothing: measure the gradient of each layer at initialisation, on one batch, and keep no run",
+        help="do not train: only measure the gradient of each layer at initialisation, on one batch, and keep no run",
     )
     parser.add_argument(
         "--nproc",
         type=int,
         metavar="N",
-        help="train with N processes, each on its part of every batch: on the cores of this machine, or on a GPU each",
+        help="train with N processes, each on its part of every batch, on the cores of this machine or on one GPU each",
     )
     parser.add_argument(
-        "--share", action="store_true", help="let the group read the run; without it, only you can"
+        "--share", action="store_true", help="let your group read the run; without it, only you can"
     )
     add_runs(parser)
     add_json(parser)
@@ -115,10 +119,12 @@ def _execute(args: Namespace) -> int:
 def _checked(args: Namespace) -> Callable[[], Path]:
     """Check the arguments, and return the function that makes the run's folder. Raises BadInput."""
     if args.resume is not None and args.fork is not None:
-        raise BadInput("--resume goes on in the run's own folder, --from in a new one; choose one of them")
+        raise BadInput(
+            "--resume continues in the run's own folder and --from in a new one; choose one of them"
+        )
     if args.resume is not None:
         if args.share:
-            raise BadInput("--share: is for a new run; chmod -R g+rX shares one that exists")
+            raise BadInput("--share: works only for a new run; chmod -R g+rX shares an existing one")
         folder = _resumed_run(args)
         return lambda: folder
     if args.steps is not None:
@@ -157,8 +163,8 @@ def _fork(args: Namespace) -> Callable[[], Path]:
 
     if args.experiment is not None:
         raise BadInput(
-            f"--from {args.fork}: goes on with the run's own experiment, changed by --set, "
-            f"not with {args.experiment}"
+            f"--from {args.fork}: continues the run's own experiment, changed by --set, and takes no "
+            f"other one ({args.experiment})"
         )
     try:
         word, step = _run_and_step(args.fork)
@@ -192,8 +198,8 @@ def _resumed_run(args: Namespace) -> Path:
 
     if args.experiment is not None or args.assignments:
         raise BadInput(
-            f"--resume {args.resume}: goes on with the run's own experiment; "
-            f"only --steps can be changed, not {args.experiment or args.assignments[0]}"
+            f"--resume {args.resume}: continues the run's own experiment, of which only --steps can be "
+            f"changed, not {args.experiment or args.assignments[0]}"
         )
     try:
         folder = find_run(args.resume, chosen_root(args)).absolute()
@@ -234,13 +240,15 @@ def _check_resumable(folder: Path, steps: int | None) -> None:
 
     status = read_status(folder)
     if (folder / RUN_FILE).exists() and read_meta(folder).kind == "script":
-        raise BadInput(f"{folder.name}: was trained by a script; only the script can go on with it")
+        raise BadInput(f"{folder.name}: was trained by a script, and only the script can continue it")
     if status.live:
         raise BadInput(f"{folder.name}: is being trained; gradtui attach {folder.name} shows it")
     if steps is not None and steps <= status.step:
-        raise BadInput(f"--steps {steps}: {folder.name} has taken {status.step} steps already")
+        raise BadInput(f"--steps {steps}: {folder.name} has already taken {several(status.step, 'step')}")
     if steps is None and status.state == "finished":
-        raise BadInput(f"{folder.name}: has finished, with {status.step} steps; --steps N goes on to step N")
+        raise BadInput(
+            f"{folder.name}: has finished after {several(status.step, 'step')}; --steps N continues to step N"
+        )
 
 
 def wait_with_progress(
@@ -353,7 +361,9 @@ def _preflight(args: Namespace) -> int:
     for name in TRAINING_OPTIONS:
         if getattr(args, name) is not None:
             option = {"fork": "from"}.get(name, name).replace("_", "-")
-            raise BadInput(f"--{option}: --preflight trains nothing and keeps no run")
+            raise BadInput(
+                f"--{option}: not together with --preflight, which trains nothing and keeps no run"
+            )
     experiment = chosen_experiment(args)
     with Scratch() as root, Interruptions() as interruptions:
         code = _measure_and_print(experiment, root, interruptions, as_json=args.json)
@@ -391,7 +401,7 @@ def _measure_and_print(
 COMMAND = Subcommand(
     "run",
     "run [EXPERIMENT]",
-    "trains without a screen: progress on stderr, a report with charts on stdout",
+    "trains headless: progress on stderr, a report with charts on stdout",
     _configure,
     _execute,
 )

@@ -32,13 +32,13 @@ def _configure(parser: ArgumentParser) -> None:
         "--filter",
         metavar="WORDS",
         default="",
-        help="only these, for example 'findings:vanishing depth>20 -tag:old'",
+        help="list only matching runs, for example 'findings:vanishing depth>20 -tag:old'",
     )
     parser.add_argument(
         "--note",
         nargs=2,
         metavar=("RUN", "TEXT"),
-        help="give a run a note, or take it away by an empty text, and list nothing",
+        help="write a note on a run (an empty text removes it), and list nothing",
     )
     add_json(parser)
 

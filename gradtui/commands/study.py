@@ -31,22 +31,22 @@ def _configure(parser: ArgumentParser) -> None:
         "study",
         nargs="?",
         metavar="STUDY",
-        help="a shipped study's name or a TOML file; without it, lists those that ship with gradtui",
+        help="the name of a built-in study or a TOML file; without it the built-in studies are listed",
     )
-    parser.add_argument("--list", action="store_true", help="list the shipped studies")
+    parser.add_argument("--list", action="store_true", help="list the built-in studies")
     add_engine(parser)
     parser.add_argument(
         "--fresh",
         action="store_true",
-        help="train all runs again; by default those that were trained are kept",
+        help="train all runs again; by default those that have ended are kept",
     )
     add_runs(parser)
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="a row of each run, as CSV")
-    parser.add_argument("--parquet", type=Path, metavar="FILE", help="the same, as Parquet")
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="the charts, as SVG")
-    parser.add_argument("--text", type=Path, metavar="FILE", help="the charts, as text without colours")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each run, as CSV")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="write the same as Parquet")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the charts as SVG")
+    parser.add_argument("--text", type=Path, metavar="FILE", help="write the charts as text without colours")
 
 
 def _execute(args: Namespace) -> int:
@@ -139,7 +139,7 @@ def _poll(
             if interruptions.count > handled:
                 handled += 1
                 if handled == 1:
-                    say("stopping those that train after their step; once more to kill them")
+                    say("stopping the trainings after their current step; press Ctrl-C again to kill them")
                     study.stop()
                 else:
                     study.kill()
@@ -213,7 +213,7 @@ def _report(state: StudyState, *, as_json: bool) -> None:
 COMMAND = Subcommand(
     "study",
     "study [STUDY]",
-    "trains many experiments side by side, and compares them in a table and a chart",
+    "trains many experiments and compares them in a table and a chart",
     _configure,
     _execute,
 )

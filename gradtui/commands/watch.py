@@ -23,25 +23,32 @@ if TYPE_CHECKING:
     from gradtui.monitor.launch.options import LaunchOptions
 
 EXPLANATION = """\
-The command may be anything that starts Python: python train.py, python -m package, torchrun, pytest, a shell script,
-jupyter execute. Each model that an optimizer moves becomes a run. The models are the outermost modules that hold the
-optimizer's parameters. Their layers have the names of the modules, as in model.named_modules(). The run is called after
-the script and the class of the model. Nothing of the training is changed; exit code, streams and signals are those of
-the command.
+The command may be anything that starts Python: python train.py,
+python -m package, torchrun, pytest, a shell script, jupyter execute. Each
+model that an optimizer moves becomes a run: the outermost modules that hold
+the optimizer's parameters. The layers have the names of the modules, as in
+model.named_modules(), and the run has the name of the script and of the
+model's class. The training itself is not changed; exit code, streams and
+signals are those of the command.
 
-With --try the command is run once as it is and once with each change, for some steps each, and a table ranks what came
-of them. The changes are made in the running process, and no file is touched. What the command prints is kept with its
-run. {run} in the command becomes a word for each trial, and the variable GRADTUI_TRIAL holds its change, so that a
-script can keep its outputs apart. The changes:
-  lr=x0.1 or lr=0.01   the learning rate, by a factor or as a number; schedules stay
-  clip=1.0             clip the norm of the gradient; clip_value=0.5 each of its numbers
-  weight_decay=0.01    or by a factor
-  init=he              or xavier, orthogonal, default: linear, convolutional and recurrent layers
-  eps=1e-6             of Adam and the like; betas=0.9,0.95 as well
-  warmup=50            reach the rate in so many steps
-  loss_scale=1024      of the gradient scaler, or of the loss where there is none
-  skip_nonfinite       leave out steps whose gradient is not finite
-  lr=x0.1+clip=1.0     several at once
+With --try the command runs once unchanged and once with each change, for a few
+steps each, and a table ranks the results. The changes are made in the running
+process, and no file is touched. What the command prints is kept with its run.
+{run} in the command is replaced by a different word in each trial, and the
+variable GRADTUI_TRIAL holds the change, so that a script can keep its outputs
+apart. The changes:
+  lr=x0.1 or lr=0.01   learning rate, as a factor or a number; schedules stay
+  clip=1.0             clip the norm of the gradient
+  clip_value=0.5       clip each number of the gradient
+  weight_decay=0.01    a number, or a factor such as x0.1
+  init=he              or xavier, orthogonal, default: new initial weights of
+                       linear, convolutional and recurrent layers
+  eps=1e-6             eps of Adam and similar optimizers
+  betas=0.9,0.95       betas of Adam and similar optimizers
+  warmup=50            reach the learning rate after this many steps
+  loss_scale=1024      scale of the gradient scaler, or, without one, of the loss
+  skip_nonfinite       skip steps whose gradient is NaN or infinite
+  lr=x0.1+clip=1.0     several changes at once
   all                  what the findings of the unchanged run advise
 """
 DEFAULT_STEPS = 200
@@ -53,13 +60,13 @@ def _configure(parser: ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.usage = "gradtui watch [options] [--try CHANGE]… -- COMMAND [ARGUMENT …]"
     parser.add_argument(
-        "--name", metavar="N", help="the name of the run; without it that of script and model"
+        "--name", metavar="N", help="the name of the run; by default the names of the script and the model"
     )
     parser.add_argument(
         "--resume",
         default="",
         metavar="NAME",
-        help="continue the run of this name, as after a preemption; where there is none, one begins",
+        help="continue the run of this name, for example after a preemption; if there is none, start it",
     )
     parser.add_argument("--note", default="", metavar="TEXT", help="a note on the run")
     often = parser.add_mutually_exclusive_group()
@@ -67,7 +74,10 @@ def _configure(parser: ArgumentParser) -> None:
         "--budget",
         type=float,
         metavar="B",
-        help="the share of the training's time that recording may take; steps are left out to keep it; 0.01 by default",
+        help=(
+            "the share of the training's time that recording may take; 0.01 by default; steps are skipped "
+            "to stay below it"
+        ),
     )
     often.add_argument("--every-step", action="store_true", help="record every step, whatever it costs")
     parser.add_argument(
@@ -76,12 +86,12 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--activations",
         action="store_true",
-        help="record also, at some of the steps, activations and the gradients of outputs",
+        help="also record, at some of the steps, activations and the gradients of outputs",
     )
     parser.add_argument(
         "--live",
         action="store_true",
-        help="open the screens at once, with what the command prints; Ctrl-C interrupts it, q leaves it running",
+        help="open the screens at once and show what the command prints; Ctrl-C interrupts it, q leaves it running",
     )
     parser.add_argument(
         "--on-finding",
@@ -95,16 +105,16 @@ def _configure(parser: ArgumentParser) -> None:
         default=[],
         dest="changes",
         metavar="CHANGE",
-        help="run it also with this change, and compare; may be repeated",
+        help="also run it with this change, and compare; may be repeated",
     )
     parser.add_argument(
         "--steps",
         type=int,
         metavar="N",
-        help=f"with --try: the steps of an optimizer after which each run ends; {DEFAULT_STEPS} by default",
+        help=f"with --try: the number of optimizer steps after which each run ends; {DEFAULT_STEPS} by default",
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="J", help="with --try: run so many commands at once; 1 by default"
+        "--jobs", type=int, metavar="J", help="with --try: how many commands run at once; 1 by default"
     )
     parser.add_argument("--json", action="store_true", help="with --try: print JSON only")
     add_runs(parser)
@@ -131,7 +141,7 @@ def _chosen_command(args: Namespace) -> list[str]:
     """Return the command to run. Raises BadInput."""
     command: list[str] = args.command[1:] if args.command[:1] == ["--"] else args.command
     if not command:
-        raise BadInput("COMMAND: there is none; expected gradtui watch -- python train.py")
+        raise BadInput("COMMAND: is missing; expected gradtui watch -- python train.py")
     return command
 
 
@@ -142,7 +152,7 @@ def _chosen_options(args: Namespace) -> LaunchOptions:
     budget = 0.01 if args.budget is None else args.budget
     if not 0 < budget <= 1:
         raise BadInput(
-            f"--budget: {args.budget} is not a share of the time; expected a number over 0, and 1 at most"
+            f"--budget: {args.budget} is not allowed; expected a share of the time, a number above 0 and at most 1"
         )
     try:
         re.compile(args.layers)
@@ -222,7 +232,7 @@ def _chosen_changes(texts: Sequence[str], steps: int) -> list[str]:
         if not change.parts:
             raise BadInput("--try: names no change; expected lr=x0.1, say")
         if text in chosen[:number]:
-            raise BadInput(f"--try: {text} stands there twice")
+            raise BadInput(f"--try: {text} is given twice")
         if problem := problem_with_steps(change, steps):
             raise BadInput(f"--try: {problem}")
     return chosen
@@ -259,13 +269,13 @@ def _judged(runs: Sequence[Path], codes: frozenset[str]) -> int:
     from gradtui.runs.reader import open_run
 
     if not runs:
-        say("no optimizer took a step that could be recorded, so that nothing was found")
+        say("no optimizer took a step that could be recorded, so nothing was found")
     code = DONE
     for folder in runs:
         findings = diagnose_run(open_run(folder)).findings
         if named := [found.code for found in findings if found.code in codes]:
             code = FOUND
-            say(f"{', '.join(named)}: found in {folder.name}; gradtui diagnose {folder.name} tells more")
+            say(f"{', '.join(named)}: found in {folder.name}; for details: gradtui diagnose {folder.name}")
     return code
 
 
@@ -277,7 +287,7 @@ def say(text: str) -> None:
 COMMAND = Subcommand(
     "watch",
     "watch -- COMMAND",
-    "runs a training command of yours, unchanged, and records each optimizer",
+    "runs your training command unchanged, and records each optimizer",
     _configure,
     _execute,
 )
@@ -346,7 +356,7 @@ def _print_rest(child: Child, output: Path) -> None:
     """Print what the command prints from now on, until it ends."""
     if child.poll() is not None:
         return
-    print("gradtui: the command goes on; Ctrl-C interrupts it", file=sys.stderr, flush=True)
+    print("gradtui: the command continues; Ctrl-C interrupts it", file=sys.stderr, flush=True)
     with open(output, "rb") as file:
         file.seek(0, os.SEEK_END)
         ended = False

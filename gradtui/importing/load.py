@@ -81,7 +81,7 @@ def write_run(root: Path, name: str, log: Log, tables: Tables) -> Path:
     offset = 1 - first if first < 1 else 0
     if last + offset > LARGEST_STEP:
         raise ImportFailed(
-            f"{log.path}: counts to step {last:,}, and a run holds steps up to {LARGEST_STEP:,}"
+            f"{log.path}: counts to step {last:,}, but a run can hold steps up to {LARGEST_STEP:,} only"
         )
     folder = None
     try:
@@ -106,7 +106,7 @@ def write_run(root: Path, name: str, log: Log, tables: Tables) -> Path:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, RunError):
-            raise ImportFailed(f"{log.path}: makes no run that can be read: {error}") from None
+            raise ImportFailed(f"{log.path}: cannot be turned into a readable run: {error}") from None
         if isinstance(error, OSError):
             raise ImportFailed(f"{error.filename or root}: {error.strerror}") from None
         raise

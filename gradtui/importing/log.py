@@ -33,7 +33,9 @@ def files_under(path: Path, belongs: Callable[[str], bool]) -> Iterator[Path]:
     for folder, _, names in os.walk(path):
         seen += len(names)
         if seen > MOST_FILES:
-            raise ImportFailed(f"{path}: has more than {MOST_FILES:,} files; name the folder of the logs")
+            raise ImportFailed(
+                f"{path}: contains more than {MOST_FILES:,} files; name the folder of the logs"
+            )
         # A FIFO or a device with such a name is not a log.
         yield from (file for name in names if belongs(name) and (file := Path(folder, name)).is_file())
 

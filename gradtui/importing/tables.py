@@ -15,6 +15,7 @@ from gradtui.importing.names import (
     measured,
     scalar_of,
 )
+from gradtui.words import several
 
 LEAST_SHARE = 0.5
 """A layer is left out if it has less than this share of the steps of the layer logged most often, because a row needs
@@ -87,7 +88,7 @@ def _take_layers(tables: Tables, log: Log, by_metric: dict[str, dict[str, Entrie
     if "grad_norm" in by_metric:
         tables.source = "norms that were logged"
         if log.norms:
-            tables.left.append("histograms of gradients, beside norms")
+            tables.left.append("histograms of gradients, since norms were logged too")
     elif log.norms:
         by_metric["grad_norm"] = {
             gradient_of(tag) or tag: column.ascending() for tag, column in log.norms.items()
@@ -104,9 +105,12 @@ def _take_layers(tables: Tables, log: Log, by_metric: dict[str, dict[str, Entrie
     kept = [layer for layer in order if len(gradients[layer][0]) >= LEAST_SHARE * most]
     tables.layers["grad_norm"] = _together({layer: gradients[layer] for layer in kept})
     if len(kept) < len(order):
-        tables.left.append(f"{len(order) - len(kept)} layers that were seldom logged")
+        tables.left.append(
+            f"{several(len(order) - len(kept), 'layer')} that "
+            f"{'was' if len(order) - len(kept) == 1 else 'were'} rarely logged"
+        )
     if lost := most - len(tables.layers["grad_norm"].steps):
-        tables.left.append(f"{lost:,} steps at which not every layer was logged")
+        tables.left.append(f"{several(lost, 'step')} at which not every layer was logged")
     for metric, entries in by_metric.items():
         if set(entries) >= set(kept):
             tables.layers[metric] = _together({layer: entries[layer] for layer in kept})

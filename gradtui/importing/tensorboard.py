@@ -74,7 +74,7 @@ def _events(file: Path, log: Log) -> Iterator[Any]:
         from tensorboard.compat.proto.event_pb2 import Event
     except ImportError:
         raise ImportFailed(
-            f"{file}: TensorBoard's files need tensorboard: pip install 'gradtui[tensorboard]'"
+            f"{file}: TensorBoard files need tensorboard: pip install 'gradtui[tensorboard]'"
         ) from None
     rest = file.stat().st_size
     for record in islice(RawEventFileLoader(str(file)).Load(), _whole_records(file)):
@@ -86,7 +86,7 @@ def _events(file: Path, log: Log) -> Iterator[Any]:
             continue
         yield event
     if rest > 0:
-        log.left["bytes behind the last whole record"] += rest
+        log.left["bytes after the last complete record"] += rest
 
 
 def _whole_records(file: Path) -> int:

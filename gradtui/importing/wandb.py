@@ -71,7 +71,7 @@ def _record_type(path: Path) -> Any:
     try:
         from wandb.proto.wandb_internal_pb2 import Record
     except ImportError:
-        raise ImportFailed(f"{path}: W&B's files need wandb: pip install 'gradtui[wandb]'") from None
+        raise ImportFailed(f"{path}: W&B files need wandb: pip install 'gradtui[wandb]'") from None
     return Record
 
 
@@ -80,7 +80,7 @@ def _records(path: Path) -> Iterator[bytes]:
         with os.fdopen(open_to_read(path), "rb") as file:
             start = file.read(PREAMBLE)
             if start[: len(MAGIC)] != MAGIC:
-                raise ImportFailed(f"{path}: is not a file of W&B's")
+                raise ImportFailed(f"{path}: is not a W&B file")
             record, size = list[bytes](), 0
             for kind, fragment in _fragments(file, PREAMBLE):
                 if kind in (FULL, FIRST):

@@ -56,7 +56,7 @@ def fields_of(config: object) -> dict[str, Any]:
     try:
         return config_fields(config)
     except Exception as error:
-        warn(f"gradtui leaves the configuration out: {reason_of(error)}", level=4)
+        warn(f"gradtui leaves out the configuration: {reason_of(error)}", level=4)
         return {}
 
 
@@ -65,7 +65,8 @@ def note_text(text: object) -> str:
     given = str(text or "")
     if len(given) > LONGEST_NOTE:
         warn(
-            f"gradtui cuts the note: it has {len(given):,} characters, and {LONGEST_NOTE:,} are kept", level=4
+            f"gradtui shortens the note: it has {len(given):,} characters, of which {LONGEST_NOTE:,} are kept",
+            level=4,
         )
     return note_of(given[:LONGEST_NOTE])
 
@@ -155,7 +156,7 @@ def config_fields(config: object) -> dict[str, Plain]:
     """
     members = _members(config)
     if members is None:
-        raise TypeError(f"watch(config=…): a {type(config).__name__} has no fields")
+        raise TypeError(f"watch(config=…): {type(config).__name__} has no fields")
     found: dict[str, Plain] = {}
     for path, value in _walk(members, "", DEEPEST_LEVEL):
         if len(found) >= MOST_FIELDS:

@@ -82,7 +82,7 @@ class CommandInbox:
                 step,
                 wish="set",
                 set={field: value},
-                reason=f"{field}: of a script that is watched only optimizer.lr and cures.clip_norm can be wished",
+                reason=f"{field}: in a watched script only optimizer.lr and cures.clip_norm can be changed",
             )
         if taken:
             self._writer.event("control", step, wish="set", set=taken)

@@ -56,7 +56,7 @@ class FindingAction:
                     self._action(finding.to_json())
                 except Exception as error:
                     if not failed:
-                        warn(f"gradtui: on_finding has failed: {reason_of(error)}")
+                        warn(f"gradtui: on_finding failed: {reason_of(error)}")
                     failed = True
             if ended or (monitor.snapshot is not None and not monitor.snapshot.status.live):
                 return

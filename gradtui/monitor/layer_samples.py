@@ -122,7 +122,7 @@ class LayerSampler:
                 measure()
         except Exception as error:
             self._over = True
-            warn(f"gradtui samples no numbers of gradients and optimizers: {reason_of(error)}", level=5)
+            warn(f"gradtui records no samples of gradients and optimizers: {reason_of(error)}", level=5)
 
     def _measure_gradients(self, watched: WatchedOptimizer, scale: Tensor | None, step: int) -> None:
         if not self._gradients:

@@ -36,7 +36,7 @@ STANDS_OUT_RATIO = 100.0
 """A gradient stands out if it is this many times the largest one before."""
 FEWEST_CHECKS = 10
 """The number of gradients that must be known before one can stand out by its size."""
-LOST_OPTIMIZER = "the watched optimizer was deleted, and something else trains the model since then"
+LOST_OPTIMIZER = "the watched optimizer was deleted, and something else has trained the model since then"
 FEWEST_MOVES = 8
 """Something else must have moved the weights this many times before the user is warned."""
 MORE_MOVES = 4
@@ -335,8 +335,9 @@ class IdleOptimizerCheck:
         if self._moves >= max(FEWEST_MOVES, MORE_MOVES * self._most_moves) and self.last_step is None:
             self.last_step = step
             warn(
-                "gradtui records no step: the weights are moved, but not by step() of the watched optimizer. Watch the "
-                "optimizer that moves them, or watch the model alone and call probe.step() after backward()"
+                "gradtui records no step: the weights change, but not through step() of the watched "
+                "optimizer. Watch the optimizer that moves them, or watch the model alone and call "
+                "probe.step() after backward()"
             )
             return True
         return False

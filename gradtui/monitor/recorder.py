@@ -181,7 +181,7 @@ class ScriptRecorder:
             return
         self._open_round(watched)
         self._writer.event(
-            "skipped", self.step, reason="the gradient overflowed: the scaler left the step out"
+            "skipped", self.step, reason="the gradient overflowed, so the scaler skipped the step"
         )
         self._add(watched, step)
 
@@ -381,7 +381,7 @@ class ScriptRecorder:
             modules_of(self.models.alive(), self._optimizers, post_norm=self.models.post_norm()),
             order="as first used" if order_known else "as registered",
             **({"computed_in": "float16"} if self.models.in_half() else {}),
-            gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",
+            gradient="accumulated and unscaled, before clipping; grad_norm_clipped is what the optimizer received",
         )
         self._writer.begin_tables({"scalars": TableMeta(columns=tables.columns, kind="scalars"), **sampled})
         self._writer.event("phase", 0, phase="training", text="training")

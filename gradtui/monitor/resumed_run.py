@@ -106,7 +106,7 @@ class ResumedRun:
         for name, count in now.items():
             # Before its first step a lazy layer has no parameters yet.
             if before and count and before[name] and before[name] != count:
-                return f"its layer {name} has {before[name]:,} parameters, and here it has {count:,}"
+                return f"its layer {name} has {before[name]:,} parameters there and {count:,} here"
         table = self.meta.tables.get("scalars")
         if table is not None and table.columns != tuple(scalars):
             return "its optimizers have other parameter groups"

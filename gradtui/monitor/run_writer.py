@@ -106,7 +106,7 @@ class ScriptRunWriter:
             FLUSH_SECONDS,
             unlevelled=[name for name, about in before.tables.items() if not about.levelled],
         )
-        self._writer.event("phase", self._offset, phase="importing", text="the script goes on")
+        self._writer.event("phase", self._offset, phase="importing", text="the script continues")
 
     def lock(self) -> None:
         """Keep other processes from continuing the run until it ends. Raises RunError and OSError."""

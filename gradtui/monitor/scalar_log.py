@@ -77,7 +77,7 @@ class ScalarLog:
             elif step > self._last_steps.get(name, 0):
                 self._add(name, step, moment, [number])
         if refused:
-            warn(f"probe.log leaves out what is not a number: {', '.join(refused)}", level=5)
+            warn(f"probe.log leaves out values that are not numbers: {', '.join(refused)}", level=5)
         self.catch_up()
 
     def mark_progress(self, name: str, *, higher_is_better: bool) -> None:

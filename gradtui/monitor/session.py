@@ -27,10 +27,10 @@ from gradtui.runs.status import State
 def _has_activations(models: Mapping[str, nn.Module]) -> bool:
     """Return whether the models' activations can be recorded, and warn if they cannot."""
     if is_scripted(models.values()):
-        warn_of_no_activations("TorchScript calls no module from Python")
+        warn_of_no_activations("TorchScript does not call its modules from Python")
         return False
     if is_compiled(models.values()):
-        warn_of_no_activations("the model is compiled, and would be compiled again for each hook")
+        warn_of_no_activations("the model is compiled, and each hook would compile it again")
         return False
     return True
 
@@ -147,7 +147,7 @@ class WatchSession:
         idle = [hook.idle_since for hook in self._hooks if hook.idle_since is not None]
         if idle:
             last = idle[0] + self._writer.offset
-            return f"the watched optimizer took no step after step {last}, while the weights were moved"
+            return f"the watched optimizer took no step after step {last}, although the weights changed"
         return ""
 
     def give_up(self, reason: str) -> None:

@@ -317,7 +317,7 @@ class Probe:
     def end_if_replaced(self, models: Iterable[nn.Module], optimizers: Iterable[Optimizer]) -> None:
         """End the run if these are about to be watched and would be recorded twice."""
         if self._session is not None and self.guard.open and self._session.is_replaced_by(models, optimizers):
-            self._end("finished", "its model is watched anew")
+            self._end("finished", "its model is watched again by a new call")
 
     def __enter__(self) -> Self:
         return self

@@ -61,7 +61,7 @@ class WatchedModels:
         """Raise ModelChanged if a model has parameters that it did not have at first."""
         known = {id(reference()) for reference in self.parameters}
         if any(id(p) not in known for model in self.alive().values() for p in model.parameters()):
-            raise ModelChanged("the model has got parameters that it did not have when it was first watched")
+            raise ModelChanged("the model has parameters that it did not have when it was first watched")
 
     def check_not_replaced(self) -> None:
         """Raise ModelChanged where new parameters stand in a model, and others that were watched have left it.

@@ -55,7 +55,7 @@ def summary_of(made: Round) -> dict[str, Any]:
 
 def head_line(number: int, experiment: Experiment, cure: CureOffer | None) -> str:
     """Return the first line of a round: its number and its change."""
-    return f"Round {number}: {experiment.name + ' as it is' if cure is None else cure.name}"
+    return f"Round {number}: {experiment.name + ', unchanged' if cure is None else cure.name}"
 
 
 def cure_lines(before: Experiment | None, after: Experiment, cure: CureOffer) -> list[str]:
@@ -89,7 +89,7 @@ def result_lines(made: Round, best: int) -> list[str]:
     if not attempt.findings:
         lines.append(_without_finding(attempt))
     if best != made.number:
-        lines.append(f"This is no better than round {best}.")
+        lines.append(f"This is not better than round {best}.")
     return lines
 
 
@@ -108,17 +108,18 @@ def _reached(summary: dict[str, Any], usual_loss: float) -> str:
 
 def _without_finding(attempt: Attempt) -> str:
     if attempt.learned:
-        return "No problem is found, and it has learned."
+        return "No problem was found, and the net has learned."
     if attempt.begun:
-        return "No problem is found, and it has begun to learn."
-    return "No problem is found, but it has not begun to learn."
+        return "No problem was found, and the net has begun to learn."
+    return "No problem was found, but the net has not begun to learn."
 
 
 def trials_lines(trials: Sequence[CureTrial], seconds: float) -> list[str]:
     """Return the cures that were tried for a few steps, the best first, and how long that took."""
     return [
-        f"{len(trials)} cures were tried for a few steps each, in {seconds:.0f} s. The first of these is taken, which "
-        "is the first advice unless another's loss is a fifth lower:",
+        f"{several(len(trials), 'cure')} {'was' if len(trials) == 1 else 'were'} tried for a few steps "
+        f"each, in {seconds:.0f} s. The first of the list is taken: the first advice, unless the loss "
+        "of another cure is a fifth lower.",
         *(f"  {trial.cure.name}: {trial_text(trial)}" for trial in trials),
     ]
 
@@ -126,12 +127,13 @@ def trials_lines(trials: Sequence[CureTrial], seconds: float) -> list[str]:
 def trial_text(trial: CureTrial) -> str:
     """Return the result of a trial, in a few words."""
     if not trial.steps:
-        return "not tried within the time"
-    text = f"tried {trial.steps} steps: loss {figure(trial.first_loss)} → {figure(trial.last_loss)}"
+        return "not tried, for lack of time"
+    taken = several(trial.steps, "step")
+    text = f"tried {taken}: loss {figure(trial.first_loss)} → {figure(trial.last_loss)}"
     if not math.isfinite(trial.last_loss):
         return text
     return text + (
-        f", and at its start the first layer still has {ratio(trial.start)} times the gradient of the last"
+        f", and at the start the first layer still has {ratio(trial.start)} times the gradient of the last"
         if trial.uneven
         else ""
     )
@@ -151,13 +153,17 @@ def conclusion(best: Round, rounds: int, changes: dict[str, object], *, stopped:
     by = "" if best.number == rounds else f" (the best was round {best.number})"
     fields = as_options(changes)
     if attempt.clean and best.number == 0:
-        return "Nothing to fix: it learns as it is."
+        return "Nothing to fix: the net learns without a change."
     if attempt.clean and attempt.learned:
         return f"Fixed after {times}{by}: {fields}"
     if attempt.clean:
-        return f"Fixed after {times}{by}, though it learns slowly: {fields}"
+        return f"Fixed after {times}{by}, although the net learns slowly: {fields}"
     codes = ", ".join(finding.code for finding in attempt.findings)
-    left = f"still found: {codes}" if codes else "no problem is found any more, but it has not begun to learn"
+    left = (
+        f"still found: {codes}"
+        if codes
+        else "no problem is found any more, but the net has not begun to learn"
+    )
     if not rounds:
         return f"{'Stopped' if stopped else 'Not fixed'} before any cure; {left.removeprefix('still ')}."
     return f"{'Stopped' if stopped else 'Not fixed'} after {times}{by}; {left}."
@@ -182,7 +188,7 @@ def next_lines(rounds: Sequence[Round], best: Round, *, most: int, run: str, out
     elif output is not None:
         lines.append(f"Open the fixed experiment: gradtui {output}")
     elif best.number:
-        lines.append("Write the fixed experiment to a file: the same command with -o FILE")
+        lines.append("To write the fixed experiment to a file, add -o FILE to the command")
     return [
         *lines,
         f"See the run{f' of round {best.number}' if len(rounds) > 1 else ''}: gradtui attach {run}",

@@ -74,8 +74,8 @@ def _headline(run: Run) -> Iterator[Text]:
     yield Text(f"{run.name} · {several(layers, 'layer')} · {several(parameters, 'parameter')}", "bold")
     experiment = run.experiment
     pretrained = experiment is not None and experiment.cures.pretrain.kind in ("autoencoder", "rbm")
-    when = "before its pretraining" if pretrained else "no step was taken"
-    yield Text(f"at initialisation, on one batch; {when}", "dim")
+    when = "before pretraining" if pretrained else "no step was taken"
+    yield Text(f"measured at initialisation, on one batch; {when}", "dim")
 
 
 def _depth(run: Run, prediction: Prediction) -> Iterator[Text]:
@@ -121,7 +121,7 @@ def _signals(run: Run, prediction: Prediction, paper: Paper) -> Iterator[Text]:
     theory = _theory(run.layer_names, values, prediction)
     if theory is None:
         return
-    yield Text("RMS gradient with respect to each layer's output, and the line that theory draws", "bold")
+    yield Text("RMS gradient with respect to each layer's output, with the line that theory predicts", "bold")
     yield from profile_chart(values, paper, theory=theory)
 
 
@@ -132,7 +132,7 @@ def _factors(run: Run, paper: Paper) -> Iterator[Text]:
     factors = factors_of_run(run, None)
     if factors is None or factors.headline.tone == "none":
         return
-    over = "steps of time, by lag" if factors.over_time else "layers, output to input"
+    over = "time steps, by lag" if factors.over_time else "layers, output to input"
     yield Text(f"Factors of the gradient over the {over}", "bold")
     yield Text(factors.headline.text)
     yield from factor_chart(factors, paper)

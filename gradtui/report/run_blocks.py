@@ -183,7 +183,7 @@ def _profile(shared: SharedRun) -> Iterator[Picture]:
     yield Picture(
         "Gradient of each layer",
         f"Norm of the gradient of the layer's parameters at step {shared.summary['steps']:,}, "
-        "on a logarithmic axis" + ("." if healthy is None else "; even bars are healthy."),
+        "on a logarithmic axis" + ("." if healthy is None else "; bars of equal height are healthy."),
         profile_svg(DrawnProfile("last step", last), line, healthy),
         text_profile(log10_of(last), width=TEXT_WIDTH, height=TEXT_HEIGHT),
     )
@@ -200,7 +200,10 @@ def _waterfall(shared: SharedRun) -> Iterator[Picture]:
     steps = history.step.tolist()
     yield Picture(
         "Gradient over the steps",
-        "Each row is a stretch of steps, from the first (above) to the last; the colour is the largest norm in it.",
+        (
+            "Each row stands for some steps, from the first (at the top) to the last; the colour shows "
+            "the largest norm among them."
+        ),
         waterfall_svg(steps, norms),
         text_heat(steps, log10_of(norms), width=TEXT_WIDTH),
     )
@@ -229,12 +232,13 @@ def _plane(shared: SharedRun) -> Iterator[Block]:
 
 
 def _plane_picture(plane: Plane) -> Picture:
-    about = "The number that the net gives each place of the plane."
+    about = "The number that the net gives at each place of the plane."
     if plane.about.classes:
         right = (
-            f"{percent(plane.accuracy)} of the {len(plane.about.x):,} training points drawn lie in their own."
+            f"{percent(plane.accuracy)} of the {len(plane.about.x):,} training points shown lie in the "
+            "region of their class."
         )
-        about = f"The class that the net gives each place of the plane. {right}"
+        about = f"The class that the net gives at each place of the plane. {right}"
     return Picture(f"At step {plane.step:,}", about, plane_svg(plane), text_plane(plane))
 
 
@@ -278,10 +282,10 @@ def _experiment(shared: SharedRun) -> Iterator[Block]:
 
         yield Prose("Open it in gradtui:")
         yield Source(f"gradtui {to_short_string(experiment)}")
-        title = "The experiment as TOML: gradtui run FILE.toml trains it again"
+        title = "The experiment as TOML (gradtui run FILE.toml trains it again)"
         yield Folding(title, [Source(dumps(experiment).rstrip())])
     elif meta is not None:
-        yield Prose("The training of a script, recorded by gradtui.")
+        yield Prose("This is the training of a script, recorded by gradtui.")
         gradient = meta.data.get("gradient")
         if isinstance(gradient, str):
             yield Prose(f"Gradient: {gradient}", "weak")
@@ -340,6 +344,6 @@ def _layer_table(shared: SharedRun) -> Iterator[Block]:
         rows.append(tuple(cells))
     blocks: list[Block] = [Grid(rows)]
     if len(layers) > MOST_LAYERS:
-        text = f"{len(layers) - MOST_LAYERS:,} more layers: gradtui diagnose --json has all."
+        text = f"{len(layers) - MOST_LAYERS:,} more layers are left out; gradtui diagnose --json lists all."
         blocks.append(Prose(text, "weak"))
     yield Folding(f"The numbers of all layers ({len(layers):,})", blocks)

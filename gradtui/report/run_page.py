@@ -186,7 +186,7 @@ def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Itera
         yield Text(f"  … and {len(cures) - most} more: gradtui diagnose", "dim")
     if changes := [cure.change for cure in cures if cure.change][:MOST_CHANGES]:
         tried = " ".join(f"--try {change}" for change in changes)
-        yield Text(f"  To see which of them helps: gradtui watch {tried} -- COMMAND", "dim")
+        yield Text(f"  To see which of them help: gradtui watch {tried} -- COMMAND", "dim")
 
 
 def _prose(text: str, paper: Paper, style: str = "", indent: str = "") -> Iterator[Text]:

@@ -30,10 +30,10 @@ def checked_path(text: str | os.PathLike[str]) -> Path:
     """Return the path that a person typed. Raises ShareError where a page cannot be written there."""
     path = given_path(text)
     if path.suffix.lower() not in ENDINGS:
-        raise ShareError(f"{path}: a page ends in .html or .md")
+        raise ShareError(f"{path}: the name of a page has to end in .html or .md")
     try:
         if not path.absolute().parent.is_dir():
-            raise ShareError(f"{path}: is in a folder that is not there")
+            raise ShareError(f"{path}: its folder does not exist")
         _refuse_others(path)
     except (OSError, ValueError) as error:
         if isinstance(error, ShareError):
@@ -107,7 +107,7 @@ def share_runs(runs: Sequence[Path], path: Path) -> None:
     from gradtui.runs.reader import open_run
 
     if len(runs) > MOST_RUNS:
-        raise ShareError(f"{len(runs)} runs: a page has room for {MOST_RUNS}")
+        raise ShareError(f"{len(runs)} runs are too many; a page can show {MOST_RUNS}")
     try:
         page = run_page([open_run(run) for run in runs])
     except OSError as error:

@@ -45,7 +45,7 @@ def study_blocks(state: StudyState) -> Iterator[Block]:
     with contextlib.suppress(ExperimentError):
         source = dumps(state.spec).rstrip()
         yield Heading("Study")
-        yield Folding("The study as TOML: gradtui study FILE.toml trains it again", [Source(source)])
+        yield Folding("The study as TOML (gradtui study FILE.toml trains it again)", [Source(source)])
 
 
 def _picture(chart: Chart) -> Picture:

@@ -83,7 +83,7 @@ def ranking_of(state: StudyState, *, ascii: bool = False) -> list[tuple[str, ...
         first,
         before,
         [(one.change, one.verdict) for one in state.ranked],
-        ("training", "test", "in÷out", "a step"),
+        ("training", "test", "in÷out", "step time"),
         cells,
         # The gradient over depth at the last step of the first seed.
         lambda change: next((row.gradients for row in changes[change] if row.gradients is not None), None),
@@ -97,7 +97,7 @@ def _table(state: StudyState) -> Iterator[Text]:
         return
     yield from heading_and_rows(rows[: MOST_ROWS + 1])
     if len(rows) > MOST_ROWS + 1:
-        yield Text(f"… and {len(rows) - MOST_ROWS - 1} more: --csv FILE has them all", "dim")
+        yield Text(f"… and {len(rows) - MOST_ROWS - 1} more; --csv FILE writes all", "dim")
 
 
 def table_rows(state: StudyState) -> list[tuple[str, ...]]:

@@ -98,7 +98,11 @@ def _profiles(comparison: Comparison, paper: Paper) -> Iterator[Text]:
 def _remarks(trials: Sequence[ScriptTrial], *, advised: bool) -> Iterator[Text]:
     if advised and len(trials) == 1 and trials[0].status != "stopped":
         found = any(run.findings for run in trials[0].runs)
-        why = "no finding advises a change that can be made at run time" if found else "nothing was found"
+        why = (
+            "no finding advises a change that can be made in a running process"
+            if found
+            else "no problem was found"
+        )
         yield Text(f"Nothing was tried: {why}.")
     for trial in trials:
         if trial.status != "finished":

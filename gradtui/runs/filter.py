@@ -110,7 +110,7 @@ def _test(word: str, goes_on: bool) -> Test:
     key, sign, value = found["key"].lower(), found["sign"], found["value"].replace('"', "")
     key = _OTHERWISE.get(key, key)
     if not value:
-        raise FilterError(f"{word}: what {key} is to be is missing")
+        raise FilterError(f"{word}: the value of {key} is missing")
     if goes_on and sign == ":" and key in _WORDS:
         value += "*"
     if key in _WORDS:
@@ -126,7 +126,7 @@ def _test(word: str, goes_on: bool) -> Test:
 
 def _word_test(get: Callable[[RunInfo], Iterable[str]], key: str, sign: str, value: str) -> Test:
     if sign not in (":", "=", "!="):
-        raise FilterError(f"{key}{sign}{value}: {key} is not a number; {key}:{value} asks whether it is that")
+        raise FilterError(f"{key}{sign}{value}: {key} is not a number; write {key}:{value}")
     wanted = value.lower().split(",")
     fits = partial(_is_one_of, get, wanted)
     return partial(_fails, fits) if sign == "!=" else fits

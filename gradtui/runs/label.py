@@ -61,7 +61,7 @@ def name_of(text: str) -> str:
     """Return a name as it was typed, on one line. Raises RunError if it is too long."""
     name = " ".join(text.split())
     if len(name) > LONGEST_NAME:
-        raise RunError(f"a name has {LONGEST_NAME} characters at most, and this one {len(name)}")
+        raise RunError(f"a name has at most {LONGEST_NAME} characters, and this one has {len(name)}")
     return name
 
 
@@ -73,9 +73,9 @@ def tags_of(text: str) -> tuple[str, ...]:
     tags = _sorted(text.replace(",", " ").split())
     for tag in tags:
         if len(tag) > LONGEST_TAG:
-            raise RunError(f"a tag has {LONGEST_TAG} characters at most, and {tag[:20]}… has {len(tag)}")
+            raise RunError(f"a tag has at most {LONGEST_TAG} characters, and {tag[:20]}… has {len(tag)}")
         if not tag.isprintable() or set(tag) & set('"*?[]'):
-            raise RunError(f'{tag!r}: a tag has none of " * ? [ ] in it')
+            raise RunError(f'{tag!r}: a tag cannot contain " * ? [ ]')
     return tags
 
 
@@ -84,7 +84,7 @@ def note_of(text: str) -> str:
     lines = ["".join(sign for sign in line if sign.isprintable()).rstrip() for line in text.splitlines()]
     note = "\n".join(lines).strip()
     if len(note) > LONGEST_NOTE:
-        raise RunError(f"a note has {LONGEST_NOTE:,} characters at most, and this one {len(note):,}")
+        raise RunError(f"a note has at most {LONGEST_NOTE:,} characters, and this one has {len(note):,}")
     return note
 
 

@@ -350,6 +350,6 @@ def find_run(text: str | None = None, root: Path | None = None) -> Path:
     if len(matching) == 1:
         return matching[0].run
     if not matching:
-        raise RunNotFound(f"{text}: no run of that name in {place}")
+        raise RunNotFound(f"{text}: no run with this name in {place}")
     several = ", ".join(info.id for info in matching[:3]) + (", …" if len(matching) > 3 else "")
     raise RunNotFound(f"{text}: {len(matching)} runs match: {several}")

@@ -225,7 +225,7 @@ def read_meta(folder: Path) -> RunMeta:
     except ValueError as error:
         raise RunError(f"{path}: not a run's description: {error}") from None
     if meta.format != FORMAT:
-        raise RunError(f"{path}: format {meta.format}, and this gradtui reads format {FORMAT}")
+        raise RunError(f"{path}: has format {meta.format}, but this gradtui reads format {FORMAT}")
     try:
         for table in meta.tables:
             table_path(folder, table)
@@ -265,4 +265,4 @@ def read_origin(folder: Path) -> RunOrigin:
     try:
         return decode(content, RunOrigin)
     except ValueError as error:
-        raise RunError(f"{path}: does not say where the run begins: {error}") from None
+        raise RunError(f"{path}: does not say where the run starts: {error}") from None

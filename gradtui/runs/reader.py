@@ -40,7 +40,7 @@ class Run:
         if not os.path.isdir(self.folder):
             raise RunError(f"{folder}: no such folder")
         if not is_run_folder(self.folder):
-            raise RunError(f"{folder}: no run (it holds neither {RUN_FILE} nor {EXPERIMENT_FILE})")
+            raise RunError(f"{folder}: not a run (it contains neither {RUN_FILE} nor {EXPERIMENT_FILE})")
         self._events = EventLog(self.folder)
         """The events so far; each call reads only the new ones."""
         self._stamp: tuple[int, int, int] | None = None
@@ -240,7 +240,7 @@ class Run:
         """
         table = self.table_or_empty(name)
         if not table.columns and self.meta and self.meta.tables:
-            raise RunError(f"{self.folder}: no measure {name!r}; recorded: {', '.join(self.meta.tables)}")
+            raise RunError(f"{self.folder}: no metric {name!r}; recorded: {', '.join(self.meta.tables)}")
         return table
 
     def table_or_empty(self, name: str) -> Table:

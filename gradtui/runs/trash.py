@@ -57,7 +57,7 @@ def undelete(root: Path) -> list[Path]:
                 for name in sorted(os.listdir(folder)):
                     place = root / name
                     if os.path.lexists(place):
-                        raise RunError(f"{place}: there is another run of that name")
+                        raise RunError(f"{place}: another run has this name")
                     os.rename(name, name, src_dir_fd=folder, dst_dir_fd=runs)
                     back.append(place)
             heap.rmdir()

@@ -37,7 +37,7 @@ LABELS: dict[Quantity, str] = {
     "loss": "training loss",
     "drop": "log10 of the gradient at the first hidden layer ÷ the last",
     "lag_drop": "log10 of the gradient at the longest time lag ÷ lag 0",
-    "step_time": "seconds a step",
+    "step_time": "seconds per step",
     "outcome": "outcome",
 }
 SHARES = ("train_accuracy", "test_accuracy")

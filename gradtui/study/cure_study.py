@@ -94,17 +94,17 @@ def _setup(folder: Path, cures: Sequence[str] | None) -> StudySetup:
     run = open_run(folder)
     experiment, name = run.experiment, run.name
     if experiment is None:
-        raise RunError(f"{name}: was trained by a script; only runs of an experiment can be tried again")
+        raise RunError(f"{name}: was trained by a script; cures can only be tried for runs of an experiment")
     diagnosis = diagnose_run(run)
     findings = diagnosis.findings
     if not findings and cures is None:
-        raise RunError(f"{name}: nothing was found in it, so there is nothing to cure")
+        raise RunError(f"{name}: no problem was found, so there is nothing to cure")
     try:
         members = members_of(experiment, findings, cures)
     except KeyError as error:
-        raise RunError(f"there is no cure called {error}") from None
+        raise RunError(f"no cure is called {error}") from None
     if len(members) == 1:
-        raise RunError(f"{experiment.name}: there is no cure that would change anything in it")
+        raise RunError(f"{experiment.name}: no cure would change anything in it")
     spec = StudySpec(
         name=name,
         base=to_dict(members[0].experiment),

@@ -125,7 +125,8 @@ def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
         )
     drop = max(abs(row.result.drop) for row in degraded if row.result is not None)
     words.append(
-        f"nothing vanishes: the gradients of first and last hidden layer differ by a factor of {10**drop:.2g} at most"
+        "nothing vanishes: the gradients of the first and the last hidden layer differ by a factor of "
+        f"at most {10**drop:.2g}"
     )
     return StudyFinding(CODE, series, "; ".join(words) + ".", tuple(row.key for row in degraded))
 

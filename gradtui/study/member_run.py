@@ -162,11 +162,11 @@ class MemberRun:
         self._machines_lost += 1
         self._abandoned = self._told_to_stop
         if self._machines_lost > RETRIES and not self._abandoned:
-            self._problem = f"each of the {self._machines_lost} machines that it was on was lost"
+            self._problem = f"each of the {self._machines_lost} machines on which it ran was lost"
 
     def _trouble(self, monitor: RunMonitor, gone: bool) -> str:
         if not monitor.run.folder.is_dir():
-            return "its folder is gone"
+            return "its folder was removed"
         if not gone or monitor.snapshot is None or monitor.snapshot.meta is not None:
             return ""
         lines = [line for line in monitor.run.log_tail(20) if line.strip()]
@@ -256,7 +256,7 @@ class MemberRun:
             "steps": planned,
         }
         if self._abandoned:
-            reason = "its machine was lost" if self._machines_lost else "not begun"
+            reason = "its machine was lost" if self._machines_lost else "not started"
             return {**fields, "state": "stopped", "reason": reason}
         monitor = self._monitor
         if monitor is None or monitor.snapshot is None:

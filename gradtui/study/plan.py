@@ -157,7 +157,7 @@ def _check_size(spec: StudySpec) -> None:
     count = len(spec.change) * len(spec.seeds) * math.prod(len(values) for values in spec.grid.values())
     if count > MOST_EXPERIMENTS:
         raise ExperimentError(
-            "grid", problem=f"comes to {count:,} experiments; expected at most {MOST_EXPERIMENTS:,}"
+            "grid", problem=f"gives {count:,} experiments; expected at most {MOST_EXPERIMENTS:,}"
         )
     names = [name_of(change) for change in spec.change]
     for index, name in enumerate(names):
@@ -215,9 +215,7 @@ def _refuse_duplicates(members: list[Member]) -> None:
     for member in members:
         first = seen.setdefault(member.key, member)
         if first is not member:
-            raise ExperimentError(
-                "study", problem=f"{member.name} comes to the same experiment as {first.name}"
-            )
+            raise ExperimentError("study", problem=f"{member.name} is the same experiment as {first.name}")
 
 
 def _in_words(values: Mapping[str, Any]) -> str:

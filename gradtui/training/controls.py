@@ -102,7 +102,7 @@ class Controls:
     def end(self, stop: StopRequest) -> Ending | None:
         """Return how the run ends if a command or signal ends it, else None."""
         if stop.wanted:
-            return "stopped", "the trainer was told to end (SIGTERM)"
+            return "stopped", "the trainer was told to stop (SIGTERM)"
         if self.stopped:
             return "stopped", "stopped by a viewer"
         return None

@@ -44,7 +44,7 @@ def choose(exp: Experiment, net: NetShape) -> torch.device:
     if name.startswith("cuda"):
         _check_cuda(name)
     if name == "mps" and not torch.backends.mps.is_available():
-        raise _missing(name, "this machine has no such device that torch can use")
+        raise _missing(name, "this machine has no such device that PyTorch can use")
     return torch.device(name)
 
 
@@ -65,15 +65,15 @@ def _gains(exp: Experiment, net: NetShape) -> bool:
 
 def _check_cuda(name: str) -> None:
     if torch.version.cuda is None and torch.version.hip is None:
-        raise _missing(name, "this torch is built without CUDA")
+        raise _missing(name, "this PyTorch is built without CUDA")
     count = torch.cuda.device_count()
     if int(name.partition(":")[2] or 0) >= count:
-        found = f"only {count}, counted from 0" if count else "none"
+        found = f"only {count}, numbered from 0" if count else "none"
         raise _missing(name, f"of CUDA devices this machine has {found}")
 
 
 def _missing(name: str, why: str) -> ExperimentError:
-    return ExperimentError("run.device", name, problem=f"{name} was asked for, but {why}")
+    return ExperimentError("run.device", name, problem=f"{name} was requested, but {why}")
 
 
 def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:

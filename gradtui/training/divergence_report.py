@@ -148,9 +148,9 @@ class DivergenceReport:
     def _replay_from(self, point: TrainingState | None, last: int) -> ReplayResult:
         """Replay the steps after `point` up to `last`, and write their rows into the run."""
         if point is None:
-            return ReplayResult(None, "no point from before it was kept")
+            return ReplayResult(None, "no state from before it was kept")
         writer = self._recorder.writer
-        text = f"looking again at the {last - point.step} steps before it broke"
+        text = f"repeating the {last - point.step} steps before it diverged"
         writer.event("phase", self._session.step, phase="replaying", text=text)
         replayed = self._replay(point, last)
         if replayed.rows is not None:
@@ -180,16 +180,16 @@ class DivergenceReport:
         first = table.row_of(point.step + 1)
         recorded = table.read(first, first + last - point.step)
         if recorded["step"].tolist() != list(range(point.step + 1, last + 1)):
-            return ReplayResult(None, "the record of these steps is not whole")
+            return ReplayResult(None, "the record of these steps is incomplete")
         column = table.columns.index("loss")
         changes = self._rollback.changes_since(point)
         stepper, sampler = stepper_of(session), StepSampler(session, rows)
         for row in recorded:
             if self._cancelled():
-                return ReplayResult(None, "the training was told to end")
+                return ReplayResult(None, "the training was told to stop")
             while changes and changes[0][0] <= session.step:
                 self._rollback.states.put_back_experiment(changes.pop(0)[1])
             result = take_step(stepper, sampler, sample=True, moment=float(row["time"]))
             if not np.array_equal(np.float32(float(result.loss)), row["values"][column], equal_nan=True):
-                return ReplayResult(None, f"step {row['step']} came to another loss the second time")
+                return ReplayResult(None, f"step {row['step']} gave another loss the second time")
         return ReplayResult(rows)

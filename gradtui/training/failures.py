@@ -10,11 +10,11 @@ LONGEST_REASON = 300
 
 DISK_PROBLEMS = {
     errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "your share of the disk is used up",
-    errno.EFBIG: "a file has reached the largest size that is allowed here",
+    errno.EDQUOT: "your disk quota is used up",
+    errno.EFBIG: "a file has reached the size limit",
     errno.EROFS: "the disk is read-only",
-    errno.EIO: "the disk reports an error",
-    errno.ESTALE: "the file server has lost the folder",
+    errno.EIO: "the disk reported an error",
+    errno.ESTALE: "the file server no longer has the folder",
 }
 
 _MEMORY = re.compile(
@@ -34,7 +34,7 @@ class TrainingFailed(Exception):
 def reason_of(error: BaseException) -> str:
     """Return one line that says what went wrong, in plain words where the kind is known."""
     if _ONE_VALUE.search(str(error)):
-        return "norm batch needs at least two examples in a batch, and there is one"
+        return "batch norm needs at least two examples in a batch, but there is only one"
     if isinstance(error, TrainingFailed | ValueError) and str(error):
         return _one_line(str(error))
     if isinstance(error, MemoryError) or _MEMORY.search(str(error)):

@@ -51,8 +51,8 @@ def fork_of(run: Path, step: int | None = None) -> Fork:
     there = _checkpoints(run)
     if not there:
         raise RunError(
-            f"{run.name}: no checkpoint to continue from; there is one at the end, every run.checkpoint_every "
-            "steps, and before it broke"
+            f"{run.name}: no checkpoint to continue from; checkpoints are saved at the end, every "
+            "run.checkpoint_every steps, and before a divergence"
         )
     if step is None:
         log = EventLog(run)
@@ -61,7 +61,7 @@ def fork_of(run: Path, step: int | None = None) -> Fork:
         step = back if back in there else max(list_checkpoints(run) or there.items())[0]
     if step not in there:
         steps = ", ".join(map(str, sorted(there)))
-        raise RunError(f"{run.name}@{step}: no checkpoint of that step; there are those of {steps}")
+        raise RunError(f"{run.name}@{step}: no checkpoint at this step; there are checkpoints at {steps}")
     path = there[step]
     return Fork(run, step, path, from_dict(read_header(path)["experiment"]))
 
@@ -84,21 +84,21 @@ def check(fork: Fork, exp: Experiment) -> None:
             raise ExperimentError(field, value, problem=f"{problem}; start from scratch instead")
     _check_shape(fork, exp, changes)
     if exp.run.steps <= fork.step:
-        allowed = f"more than {fork.step}: so many are taken when the fork begins"
+        allowed = f"more than {fork.step}, the step at which the fork starts"
         raise ExperimentError("run.steps", exp.run.steps, allowed)
 
 
 def _problem(fork: Fork, exp: Experiment, field: str) -> str:
     part, _, rest = field.partition(".")
     if field == "seed" or (part == "data" and field != "data.batch_size"):
-        return f"a fork goes on with the examples of step {fork.step}"
+        return f"a fork continues with the examples of step {fork.step}"
     if field in PRETRAINING:
-        return f"comes before the first step, and a fork goes on from step {fork.step}"
+        return f"acts before the first step, but a fork continues from step {fork.step}"
     if part == "net" and rest:
         index, _, name = rest.partition(".")
         learned = name == "slope" and ACTIVATIONS[exp.net[int(index)].activation].parameters > 0
         if name in INITIAL_WEIGHTS or learned:
-            return f"says how weights start, and a fork goes on with those of step {fork.step}"
+            return f"sets the initial weights, but a fork continues with those of step {fork.step}"
     return ""
 
 
@@ -109,7 +109,7 @@ def _check_shape(fork: Fork, exp: Experiment, changes: dict[str, object]) -> Non
     culprit = next(
         (field for field in fields if _differs(fork.experiment, field, changes, before)), fields[0]
     )
-    problem = f"makes a net of another shape than the weights of step {fork.step}"
+    problem = f"gives the net another shape than the weights of step {fork.step}"
     raise ExperimentError(culprit, changes[culprit], problem=f"{problem}; start from scratch instead")
 
 

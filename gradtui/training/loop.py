@@ -29,7 +29,7 @@ MIDWAY_EXAMPLES = 2048
 """The examples of each set in an evaluation during the training, which must not take longer than the training."""
 
 FINISHED: Ending = ("finished", "")
-DIVERGED: Ending = ("diverged", f"the loss was not finite for {NONFINITE_STEPS} steps")
+DIVERGED: Ending = ("diverged", f"the loss was NaN or infinite for {NONFINITE_STEPS} steps")
 
 
 class Loop:

@@ -164,7 +164,7 @@ def _train_locked(folder: Path, shared: bool) -> int:
     place = _place_of(held, folder)
     os.close(held)
     if place != folder:
-        status, reason = "failed", f"its folder was moved to {place} while it trained"
+        status, reason = "failed", f"its folder was moved to {place} during the training"
     # The end needs a new writer, because the training's writer may be the part that failed.
     ending = RunWriter(place, {})
     ending.end(status, reason)

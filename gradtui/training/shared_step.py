@@ -10,6 +10,7 @@ from gradtui.training.distributed.process_group import ProcessGroup, StepOrder
 from gradtui.training.failures import TrainingFailed
 from gradtui.training.session import Session
 from gradtui.training.step import Stepper
+from gradtui.words import several
 
 
 class SharedStepper(Stepper):
@@ -71,10 +72,10 @@ def split_batches(session: Session, group: ProcessGroup) -> None:
         raise TrainingFailed(f"{group.size} processes for a batch of {session.batch_size} examples")
     if session.device.type == "cuda" and torch.cuda.device_count() < group.size:
         raise TrainingFailed(
-            f"{group.size} processes, and of CUDA devices this machine has {torch.cuda.device_count()}"
+            f"{group.size} processes, but this machine has only {several(torch.cuda.device_count(), 'CUDA device')}"
         )
     if session.device.type == "mps":
-        raise TrainingFailed("mps cannot be shared by processes: --set run.device=cpu")
+        raise TrainingFailed("several processes cannot share mps; use --set run.device=cpu")
     session.group = group
 
 

@@ -16,7 +16,7 @@ def test_an_export_is_described_in_one_line(tmp_path: Path) -> None:
     assert result.stdout == f"{out}, 60 steps of 20260101-000000-made\n"
     again = gradtui(tmp_path, "export", "made", "--to", "csv", str(out))
     assert (again.returncode, again.stdout) == (2, "")
-    assert again.stderr == f"gradtui: {out}: is there already; --force replaces it\n"
+    assert again.stderr == f"gradtui: {out}: exists already; --force replaces it\n"
 
 
 def test_an_unknown_kind_is_one_line(tmp_path: Path) -> None:

@@ -93,13 +93,13 @@ def test_what_cannot_be_forked_is_one_line_and_makes_no_folder(finished: Parent)
     before = sorted((finished.home / "runs").iterdir())
     for words, said in (
         (["--from", "nowhere"], "nowhere: no run of that name"),
-        (["--from", "sigmoid@7"], "@7: no checkpoint of that step; there are those of 10, 20"),
+        (["--from", "sigmoid@7"], "@7: no checkpoint at this step; there are checkpoints at 10, 20"),
         (["--from", "sigmoid@x"], "sigmoid@x: no run of that name"),
         (["--from", "script"], "script: was trained by a script"),
         (["--from", "sigmoid", "--steps", "20"], "run.steps: 20 is not allowed; expected more than 20"),
         (["--from", "sigmoid@10", "--set", "net.0.width=8"], "net.0.width: makes a net of another shape"),
         (["--from", "sigmoid@10", "--set", "net.0.init=he"], "net.0.init: says how weights start"),
-        (["--from", "sigmoid@10", "--set", "seed=4"], "seed: a fork goes on with the examples of step 10"),
+        (["--from", "sigmoid@10", "--set", "seed=4"], "seed: a fork continues with the examples of step 10"),
         (["--from", "sigmoid@10", "--set", "net.0.wdth=8"], "net.0.wdth"),
         (["sigmoid-20", "--from", "sigmoid"], "not with sigmoid-20"),
         (["--resume", "sigmoid", "--from", "sigmoid"], "choose one of them"),

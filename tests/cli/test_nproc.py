@@ -14,8 +14,8 @@ def test_too_few_and_too_many_processes_are_one_line(tmp_path: Path, number: str
     result = gradtui(tmp_path, "run", "--nproc", number)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        f"gradtui: --nproc: {number} is not allowed; expected 1 to 64, the size of a batch (data.batch_size), "
-        "of which each takes its part\n"
+        f"gradtui: --nproc: {number} is not allowed; expected 1 to 64, the batch size "
+        "(data.batch_size), since each process takes a part of the batch\n"
     )
     assert not (tmp_path / "runs").exists()
 

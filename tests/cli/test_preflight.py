@@ -56,7 +56,7 @@ def test_the_page_names_what_was_measured_and_what_theory_says(home: Path, nowhe
         "D0 -",
         "(dense1 … dense10); theory -",
         "Gradient of each layer at initialisation (norm)",
-        "the line that theory draws",
+        "the line that theory predicts",
         "(guessing gives 2.303)",
     ):
         assert words in text

@@ -65,4 +65,4 @@ def test_a_wrong_filter_is_one_line(runs: Path) -> None:
     told = gradtui(runs, "runs", "--filter", "depth>")
     assert told.returncode == 2
     assert told.stdout == ""
-    assert told.stderr.splitlines() == ["gradtui: --filter: depth>: what depth is to be is missing"]
+    assert told.stderr.splitlines() == ["gradtui: --filter: depth>: the value of depth is missing"]

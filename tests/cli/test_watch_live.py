@@ -60,7 +60,7 @@ def test_leaving_leaves_the_command_running_and_prints_the_rest(tmp_path: Path) 
     terminal = PersonTerminal(tmp_path, "watch", "--live", "--", *command)
     terminal.until_text("one")
     terminal.press("q")
-    terminal.until_text("the command goes on")
+    terminal.until_text("the command continues")
     (tmp_path / "go").touch()
     terminal.until_text("two")
     assert terminal.until_ended(20) == 5

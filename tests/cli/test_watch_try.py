@@ -191,7 +191,7 @@ def test_a_loss_scale_brings_back_what_float16_lost_and_the_recorded_norms_are_u
     ("options", "expected"),
     [
         (("--try", "lr=fast"), "--try: lr=fast: expected lr=0.01 or x0.1"),
-        (("--try", "lr=x2", "--try", "lr=x2"), "--try: lr=x2 stands there twice"),
+        (("--try", "lr=x2", "--try", "lr=x2"), "--try: lr=x2 is given twice"),
         (("--try", "warmup=300"), "--try: warmup=300: the trial has only 200 steps"),
         (("--try", "clip=1", "--steps", "0"), "--steps: 0 is not allowed"),
         (("--try", "clip=1", "--jobs", "0"), "--jobs: 0 is not allowed"),
@@ -233,4 +233,4 @@ def test_a_command_that_trains_nothing_fails_with_what_it_said_last(tmp_path: Pa
     assert "exit code 1: no data here" in done.stderr
     missing = folder.run("no-such-command", options=("--try", "clip=1"))
     assert missing.returncode == 2
-    assert "no-such-command: there is no such command" in missing.stderr
+    assert "no-such-command: no such command" in missing.stderr

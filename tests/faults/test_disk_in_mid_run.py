@@ -120,7 +120,7 @@ def test_folder_that_is_gone_ends_a_run_with_its_reason(how: str, tmp_path: Path
     if how == "moved":
         status = open_run(tmp_path / "elsewhere").status
         assert status.state == "failed"
-        assert status.reason == f"its folder was moved to {tmp_path / 'elsewhere'} while it trained"
+        assert status.reason == f"its folder was moved to {tmp_path / 'elsewhere'} during the training"
 
 
 @pytest.mark.long
@@ -164,7 +164,7 @@ def test_file_that_may_not_grow_ends_a_run_with_its_reason(tmp_path: Path) -> No
         preexec_fn=limit,
     )
     assert result.returncode == 1
-    reason = "a file has reached the largest size that is allowed here"
+    reason = "a file has reached the size limit"
     assert result.stderr == f"gradtui: the training failed: the run cannot be recorded: {reason}\n"
 
 

@@ -30,7 +30,7 @@ def test_too_many_files_are_not_looked_through(tmp_path: Path, monkeypatch: pyte
         for number in range(11):
             (tmp_path / folder / f"{number}.txt").touch()
     with pytest.raises(
-        ImportFailed, match=f"{tmp_path}: has more than 20 files; name the folder of the logs"
+        ImportFailed, match=f"{tmp_path}: contains more than 20 files; name the folder of the logs"
     ):
         list(load(tmp_path, tmp_path / "runs"))
     assert list(files_under(tmp_path / "a", lambda name: name == "7.txt")) == [tmp_path / "a" / "7.txt"]

@@ -47,7 +47,7 @@ def test_steps_and_layers_that_are_not_whole_are_left_out_and_said() -> None:
     tables = tables_of(log_of(rows))
     assert tables.layers["grad_norm"].columns == ("a", "b")
     assert tables.layers["grad_norm"].steps.tolist() == [1, 2, 3, 5, 6, 7, 8, 9, 10]
-    assert tables.left == ["1 layers that were seldom logged", "1 steps at which not every layer was logged"]
+    assert tables.left == ["1 layer that was rarely logged", "1 step at which not every layer was logged"]
 
 
 def test_a_scalar_that_was_logged_elsewhere_stands_with_its_newest_value() -> None:

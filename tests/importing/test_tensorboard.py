@@ -156,7 +156,7 @@ def test_sub_folders_are_runs_of_their_own_and_a_torn_file_is_read_as_far_as_it_
     assert [run.name for run in runs] == ["mine/a", "mine/b/c"]
     assert runs[0].steps == 60
     assert 5 < runs[1].steps < 60
-    assert any(entry.startswith("bytes behind the last whole record (") for entry in second.tables.left)
+    assert any(entry.startswith("bytes after the last complete record (") for entry in second.tables.left)
 
 
 def test_a_log_without_gradients_makes_no_run(tmp_path: Path) -> None:

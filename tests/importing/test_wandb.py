@@ -84,5 +84,5 @@ def test_a_torn_file_is_read_as_far_as_it_is_whole(
 
 def test_what_is_none_of_theirs_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.wandb").write_bytes(b"something else")
-    with pytest.raises(ImportFailed, match=r"a\.wandb: is not a file of W&B's"):
+    with pytest.raises(ImportFailed, match=r"a\.wandb: is not a W&B file"):
         list(load(tmp_path, tmp_path / "runs"))

@@ -103,7 +103,7 @@ def test_an_optimizer_made_anew_is_reported_once(tmp_path: Path, keeps_the_old: 
         for _ in range(40):
             _step(model, other)
 
-    with pytest.warns(WatchWarning, match="not by step") as told:
+    with pytest.warns(WatchWarning, match="not through step") as told:
         go_on()
     assert len(told) == 1
     probe.close()

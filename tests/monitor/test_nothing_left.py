@@ -145,7 +145,7 @@ def test_a_cell_that_is_run_again_ends_the_run_before(
     for probe in (first, second):
         _wait_for_end(probe)
         reason = gradtui.open_run(probe.run).status.reason
-        assert reason == ("its model is watched anew" if keeps_old else "")
+        assert reason == ("its model is watched again by a new call" if keeps_old else "")
     model = variables["model"]
     assert sum(len(p._post_accumulate_grad_hooks or ()) for p in model.parameters()) == 2
     third.close()
@@ -178,10 +178,11 @@ def test_an_end_has_a_reason_only_where_the_training_went_on(tmp_path: Path) -> 
     assert gradtui.open_run(probe.run).status.reason == ""
     model(torch.ones(4, 8)).sum().backward()
     assert gradtui.open_run(probe.run).status.reason == ""
-    with pytest.warns(WatchWarning, match="not by step"):
+    with pytest.warns(WatchWarning, match="not through step"):
         take_steps(model, torch.optim.SGD(model.parameters(), 0.1))
     status = gradtui.open_run(probe.run).status
     assert (status.state, status.step) == ("finished", 10)
     assert (
-        status.reason == "the watched optimizer was deleted, and something else trains the model since then"
+        status.reason
+        == "the watched optimizer was deleted, and something else has trained the model since then"
     )

@@ -173,7 +173,7 @@ def test_a_training_with_other_layers_gets_a_run_of_its_own(home: Path, opened: 
     old = opened(first.probe)
     second = Training(width=6)
     with pytest.warns(
-        WatchWarning, match=r"cannot continue .*: its layer 0 has 25 parameters, and here it has 30"
+        WatchWarning, match=r"cannot continue .*: its layer 0 has 25 parameters there and 30 here"
     ):
         second.watch(resume="a")
     second.run(2)

@@ -95,7 +95,7 @@ def test_filter_keeps_the_runs_that_match(text: str, fitting: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("depth>", "depth>: what depth is to be is missing"),
+        ("depth>", "depth>: the value of depth is missing"),
         ("name:", "is missing"),
         ("depth>deep", "depth: 'deep' is not a number"),
         ("accuracy<5x", "accuracy: '5x' is not a number"),
@@ -103,7 +103,7 @@ def test_filter_keeps_the_runs_that_match(text: str, fitting: str) -> None:
         ("colour:red", "colour: unknown field; the fields are name, id"),
         ("optimizer.color:red", "optimizer.color: an experiment has no such field"),
         ('name:"deep', 'a " that is not closed'),
-        ("sigmoid -depth>", "depth>: what depth is to be is missing"),
+        ("sigmoid -depth>", "depth>: the value of depth is missing"),
     ],
 )
 def test_invalid_filter_raises_one_line(text: str, says: str) -> None:

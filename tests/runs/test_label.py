@@ -57,7 +57,7 @@ def test_a_note_keeps_its_lines_and_the_rest_of_the_label(tmp_path: Path) -> Non
     write_note(tmp_path, "")
     assert shown_note(read_label(tmp_path), "of the script") == ""
     assert shown_note(Label(), "of the script") == "of the script"
-    with pytest.raises(RunError, match="2,000 characters at most, and this one 2,001"):
+    with pytest.raises(RunError, match="at most 2,000 characters, and this one has 2,001"):
         note_of("x" * 2001)
 
 
@@ -69,7 +69,7 @@ def test_a_tag_that_could_not_be_found_again_is_refused(text: str) -> None:
 
 
 def test_a_name_that_is_too_long_is_refused() -> None:
-    with pytest.raises(RunError, match="200 characters at most, and this one 201"):
+    with pytest.raises(RunError, match="at most 200 characters, and this one has 201"):
         name_of("x" * 201)
 
 

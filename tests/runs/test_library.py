@@ -96,7 +96,11 @@ def test_a_run_is_found_by_its_path(root: Path, tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("tanh", "no run of that name"), ("deep", "3 runs match: 20260101-110000-new, "), ("", "3 runs match")],
+    [
+        ("tanh", "no run with this name"),
+        ("deep", "3 runs match: 20260101-110000-new, "),
+        ("", "3 runs match"),
+    ],
 )
 def test_text_that_matches_no_run_or_several_raises_one_line(root: Path, text: str, says: str) -> None:
     with pytest.raises(RunNotFound) as caught:

@@ -77,7 +77,7 @@ def test_runs_deleted_long_ago_are_removed_for_good(runs: list[Path]) -> None:
 def test_restoring_overwrites_no_run_of_the_same_name(runs: list[Path]) -> None:
     trash.delete(runs[:1])
     make(runs[0].parent, "a", started=5e9)
-    with pytest.raises(RunError, match="another run of that name"):
+    with pytest.raises(RunError, match="another run has this name"):
         trash.undelete(runs[0].parent)
     assert trash.count(runs[0].parent) == 1
 

@@ -76,7 +76,7 @@ def test_refusal_says_who_could_enter(
     if mode:
         monkeypatch.setenv("RAY_AUTH_MODE", mode)
     said = ray_needs_consent()
-    assert ("obeys all who know its token" in said) == asks
+    assert ("obeys everyone who knows its token" in said) == asks
     assert ("anyone who reaches its ports can run commands as you" in said) != asks
 
 

@@ -48,7 +48,7 @@ def test_run_that_loses_many_machines_fails_and_the_others_continue() -> None:
     row = running.state.rows[0]
     assert (row.state, row.reason) == (
         "failed",
-        f"each of the {RETRIES + 1} machines that it was on was lost",
+        f"each of the {RETRIES + 1} machines on which it ran was lost",
     )
     assert [trainer.folder == first for trainer in launcher.running] == [False]
 

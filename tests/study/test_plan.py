@@ -88,7 +88,7 @@ def test_base_file_is_found_beside_the_study_file(tmp_path: Path) -> None:
         ("compare = { knid = 'map' }", 'compare.knid: no such field; did you mean "kind"?'),
         ("seeds = []", "seeds: a list is not allowed; expected a list of whole numbers"),
         ("seeds = [-1]", "seeds.0: -1 is not allowed"),
-        ("seeds = [1, 1]", "comes to the same experiment as"),
+        ("seeds = [1, 1]", "is the same experiment as"),
         ("change = [{ cure = 'prayer' }]", "change.0.cure: no such cure"),
         ("change = [{ sett = {} }]", 'change.0.sett: no such field; did you mean "set"?'),
         (

@@ -226,7 +226,7 @@ def test_large_net_reports_once_that_it_keeps_no_rollback_points(
     assert (broke["rewind"], broke["replayed"], broke["why"]) == (
         None,
         False,
-        "no point from before it was kept",
+        "no state from before it was kept",
     )
     assert (broke["layer"], broke["part"]) == ("output", "gradient")
     assert list_rollbacks(run.folder) == []
@@ -264,7 +264,7 @@ def test_long_or_differing_replay_is_abandoned_with_a_reason(
     monkeypatch.setattr(divergence_report, "take_step", lambda *_, **__: SimpleNamespace(loss=0.123))
     run, _ = trained(tmp_path / "other", exp)
     (broke,) = story(run, "broke")
-    assert "came to another loss" in broke["why"]
+    assert "gave another loss" in broke["why"]
     assert run.layers("activation_std")[0].tolist() == sorted(set(run.layers("activation_std")[0].tolist()))
 
 

@@ -80,7 +80,7 @@ def test_free_memory_is_known_here() -> None:
 @pytest.mark.parametrize("device_name", ["cuda", "cuda:7"])
 def test_missing_device_is_refused(device_name: str) -> None:
     exp = small(run__device=device_name)
-    with pytest.raises(ExperimentError, match=f"^run.device: {device_name} was asked for, but "):
+    with pytest.raises(ExperimentError, match=f"^run.device: {device_name} was requested, but "):
         device.choose(exp, net_shape(exp))
 
 

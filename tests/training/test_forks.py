@@ -109,7 +109,7 @@ def test_change_acts_from_the_forks_first_step_and_nothing_else_differs(parent: 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"optimizer__kind": "adam"}, "adam cannot continue with what sgd has gathered"),
+        ({"optimizer__kind": "adam"}, "adam cannot continue with the state of sgd"),
         ({"optimizer__momentum": 0.0}, ""),
         ({"net__0__activation": "tanh"}, ""),
         ({"run__precision": "bf16"}, ""),
@@ -133,7 +133,9 @@ def test_fork_adds_momentum_to_rmsprop_and_freezing_resets_the_optimizer(tmp_pat
     assert "optimizer.momentum_buffer" in end(run)
     assert end(run)["optimizer.momentum_buffer"].abs().sum() > 0
     run = forked(first, 8, tmp_path, run__steps=12, cures__pretrain__freeze=1)
-    assert story(run, "forked_from")[0]["why"] == "other layers are frozen, so it moves other weights"
+    assert (
+        story(run, "forked_from")[0]["why"] == "other layers are frozen, so the optimizer moves other weights"
+    )
     old, new = end(first), end(run)
     moved = {
         name.split(".")[1]
@@ -282,7 +284,7 @@ def test_default_is_the_newest_checkpoint_or_the_rollback_point_of_a_diverged_ru
     cured = forked(broken, 0, tmp_path, optimizer__lr=0.1)
     assert cured.steps == 100
     assert np.isfinite(cured.scalars("loss")[1]).all()
-    with pytest.raises(RunError, match=r"broken@7: no checkpoint of that step; there are those of 0$"):
+    with pytest.raises(RunError, match=r"broken@7: no checkpoint at this step; there are checkpoints at 0$"):
         fork_of(broken.folder, 7)
 
 

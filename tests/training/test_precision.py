@@ -162,4 +162,6 @@ def test_one_example_and_batch_norm_is_a_plain_reason(tmp_path: Path) -> None:
     }
     with pytest.raises(ValueError, match="more than 1 value") as raised:
         Stepper(build(from_dict(raw))).forward()
-    assert reason_of(raised.value) == "norm batch needs at least two examples in a batch, and there is one"
+    assert (
+        reason_of(raised.value) == "batch norm needs at least two examples in a batch, but there is only one"
+    )

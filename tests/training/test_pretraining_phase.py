@@ -144,7 +144,7 @@ def test_stop_in_pretraining_leaves_no_checkpoint(tmp_path: Path) -> None:
     stop = StopRequest()
     stop.wanted = True
     _, ending = trained(tmp_path / "other", pretrained(cures__pretrain__epochs=100_000), stop)
-    assert ending == ("stopped", "the trainer was told to end (SIGTERM)")
+    assert ending == ("stopped", "the trainer was told to stop (SIGTERM)")
 
 
 def test_pause_does_not_change_the_pretraining(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

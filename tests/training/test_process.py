@@ -78,7 +78,7 @@ def test_killed_trainer_loses_200_milliseconds_at_most(tmp_path: Path) -> None:
     [
         ({"net.0.width": 65_536, "net.0.repeat": 1000}, "out of memory: the net's"),
         ({"data.source": "npz", "data.path": "nowhere.npz"}, "nowhere.npz"),
-        ({"run.device": "cuda:99"}, "cuda:99 was asked for, but"),
+        ({"run.device": "cuda:99"}, "cuda:99 was requested, but"),
     ],
 )
 def test_failure_in_building_has_a_reason_of_one_line(

@@ -38,7 +38,7 @@ def is_sharded(models: Iterable[nn.Module]) -> bool:
     """
     models = list(models)
     if any(type(m).__name__ == "FullyShardedDataParallel" for model in models for m in model.modules()):
-        raise CannotMeasure("FullyShardedDataParallel is not supported; fully_shard (FSDP2) is")
+        raise CannotMeasure("FullyShardedDataParallel is not supported, but fully_shard (FSDP2) is")
     return any(_shard_count(parameter) > 1 for model in models for parameter in model.parameters())
 
 

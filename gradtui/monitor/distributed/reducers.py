@@ -302,8 +302,8 @@ class Rank0Reducer:
             self._mailbox.announce(msgspec.msgpack.encode(self._announced))
         if self._silent and self._begun is not None and time.monotonic() - self._begun > SILENCE_SECONDS:
             raise DifferentModels(
-                f"of this sharded model process {min(self._silent)} has sent nothing: "
-                "gradtui.watch has to be called in every process"
+                f"process {min(self._silent)} of this sharded model has sent nothing: gradtui.watch "
+                "has to be called in every process"
             )
 
     def _take(self, rank: int, message: _Message) -> None:

@@ -57,7 +57,7 @@ def parse_change(text: str) -> TrialChange:
     parts = tuple(_parse_part(part) for part in _BETWEEN_PARTS.split(text)) if text else ()
     names = [part.setting for part in parts]
     if double := next((name for name in names if names.count(name) > 1), ""):
-        raise WrongChange(f"{text}: {double} stands there twice")
+        raise WrongChange(f"{text}: {double} is given twice")
     return TrialChange(text, parts)
 
 
@@ -67,7 +67,7 @@ def _parse_part(text: str) -> ChangePart:
     if setting is None:
         near = get_close_matches(name, SETTINGS, 1)
         hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(SETTINGS)}, or all"
-        raise WrongChange(f"{text}: there is no change called {name or 'that'}; {hint}")
+        raise WrongChange(f"{text}: no change is called {name or 'that'}; {hint}")
     if bool(separator) != setting.takes_value:
         raise WrongChange(f"{text}: expected {name}{f'={setting.form}' if setting.takes_value else ''}")
     part = setting.parse(name, value)
@@ -132,14 +132,14 @@ def _as_number(text: str) -> float:
 
 
 SETTINGS = {
-    "lr": Setting("0.01 or x0.1, a rate over 0 or a factor", _number(0, factor=True)),
+    "lr": Setting("0.01 or x0.1, a rate above 0 or a factor", _number(0, factor=True)),
     "clip": Setting("1.0, the largest norm of the gradient", _number(0)),
     "clip_value": Setting("0.5, the largest number in the gradient", _number(0)),
     "weight_decay": Setting("0.01 or x0.1, not below 0", _number(0, factor=True, above=False)),
     "init": Setting(f"one of {', '.join(INITIALISATIONS)}", _initialisation),
-    "eps": Setting("1e-6 or x100, over 0", _number(0, factor=True)),
-    "betas": Setting("0.9,0.95, two numbers from 0 up to 1", _betas),
-    "loss_scale": Setting("1024, over 0", _number(0)),
+    "eps": Setting("1e-6 or x100, above 0", _number(0, factor=True)),
+    "betas": Setting("0.9,0.95, two numbers from 0 to below 1", _betas),
+    "loss_scale": Setting("1024, above 0", _number(0)),
     "warmup": Setting("50, a number of steps", _steps),
     "skip_nonfinite": Setting("", _without_value, takes_value=False),
 }

@@ -57,7 +57,7 @@ def _problem(part: ChangePart, optimizer: Optimizer, survey: ProcessObjects, *, 
         "clip_value",
         "skip_nonfinite",
     ):
-        return "each process holds a part of each parameter"
+        return "each process holds only a part of each parameter"
     if setting == "init":
         layers = layers_to_initialise(survey.modules, parameters)
         return "" if layers else f"{name} moves no linear, convolutional or recurrent layer"

@@ -66,10 +66,10 @@ def _check(out: Path, single: bool, force: bool) -> None:
     if single and os.path.isdir(out):
         raise RunError(f"{out}: is a folder")
     if not single and os.path.exists(out) and not os.path.isdir(out):
-        raise RunError(f"{out}: is a file; a folder is to be made there")
+        raise RunError(f"{out}: is a file; expected a folder, or a name that does not exist")
     taken = os.path.exists(out) if single else os.path.isdir(out) and any(out.iterdir())
     if taken and not force:
-        raise RunError(f"{out}: is there already; --force replaces it")
+        raise RunError(f"{out}: exists already; --force replaces it")
 
 
 def _written(path: Path, write: Callable[[IO[bytes]], int]) -> int:

@@ -149,7 +149,7 @@ def _library() -> _Library:
         from tensorboard.plugins.text.metadata import create_summary_metadata
         from tensorboard.util.tensor_util import make_tensor_proto
     except ImportError:
-        raise RunError("TensorBoard's files need tensorboard: pip install 'gradtui[tensorboard]'") from None
+        raise RunError("TensorBoard files need tensorboard: pip install 'gradtui[tensorboard]'") from None
     return _Library(Event, Summary, create_summary_metadata, make_tensor_proto)
 
 

@@ -103,7 +103,7 @@ def ray_needs_consent() -> str:
         version = ""
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
     if numbers >= RAY_WITH_TOKENS and os.environ.get("RAY_AUTH_MODE", "token") == "token":
-        who = f"Ray {version} obeys all who know its token, which only your processes have"
+        who = f"Ray {version} obeys everyone who knows its token, which only your processes have"
     else:
         who = "anyone who reaches its ports can run commands as you"
     return (

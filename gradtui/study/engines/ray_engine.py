@@ -217,7 +217,7 @@ def check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise OSError(
-            f"--address {address}: nothing answers there: {getattr(error, 'strerror', None) or error}"
+            f"--address {address}: no answer: {getattr(error, 'strerror', None) or error}"
         ) from None
 
 

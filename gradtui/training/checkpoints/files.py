@@ -100,13 +100,13 @@ def parse_header(path: Path, texts: dict[str, str]) -> dict[str, Any]:
         header = json.loads(texts[HEADER_KEY])
         if header["format"] != FORMAT:
             raise CheckpointError(
-                f"{path}: format {header['format']}, and this gradtui reads format {FORMAT}"
+                f"{path}: has format {header['format']}, but this gradtui reads format {FORMAT}"
             )
         _check_fields(header)
     except (KeyError, ValueError, TypeError) as error:
         if isinstance(error, CheckpointError):
             raise
-        raise CheckpointError(f"{path}: not a checkpoint that gradtui wrote") from None
+        raise CheckpointError(f"{path}: is not a checkpoint written by gradtui") from None
     return dict(header)
 
 
@@ -134,4 +134,4 @@ def read_header(path: Path) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError) as error:
         if isinstance(error, CheckpointError):
             raise
-        raise CheckpointError(f"{path}: not a safetensors file, or not whole") from None
+        raise CheckpointError(f"{path}: is not a complete safetensors file") from None

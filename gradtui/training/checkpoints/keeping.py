@@ -138,8 +138,8 @@ class RollbackBuffer:
         self._off = needed > MEMORY_SHARE * free
         if self._off:
             reason = (
-                f"{COPIES} copies of its weights and of what the optimizer has gathered take "
-                f"{in_bytes(needed)}, more than {MEMORY_SHARE:.0%} of the {in_bytes(free)} that are free"
+                f"{COPIES} copies of its weights and of the optimizer's state take {in_bytes(needed)}, "
+                f"more than {MEMORY_SHARE:.0%} of the {in_bytes(free)} that are free"
             )
             recorder.writer.event("rewind_off", session.step, reason=reason)
 

@@ -89,7 +89,7 @@ def _repeat_changes(session: Session, path: Path, then: Experiment) -> None:
     changed = diff(session.exp, then)
     other = [field for field in changed if field not in (*LIVE, *MAY_DIFFER)]
     if other:
-        raise CheckpointError(f"{path}: was trained with another {other[0]} than experiment.toml says now")
+        raise CheckpointError(f"{path}: was trained with another {other[0]} than experiment.toml has now")
     live = {field: value for field, value in changed.items() if field in LIVE}
     if live:
         session.change(live)
@@ -150,9 +150,9 @@ def _take_optimizer_state(session: Session, then: Experiment, state: dict[str, T
     """Take the parent's optimizer state. Returns the reason where that is impossible, else an empty text."""
     now = session.exp.optimizer
     if then.optimizer.kind != now.kind:
-        return f"{now.kind} cannot continue with what {then.optimizer.kind} has gathered"
+        return f"{now.kind} cannot continue with the state of {then.optimizer.kind}"
     if not fits(session, state):
-        return "other layers are frozen, so it moves other weights"
+        return "other layers are frozen, so the optimizer moves other weights"
     put_optimizer(session, state)
     # rmsprop without momentum keeps no buffer for it, and the parent may have had none.
     optimizers.set_momentum(session.optimizer, now.momentum)
@@ -205,7 +205,7 @@ def _file(path: Path) -> Path:
         return path
     checkpoints = list_checkpoints(path)
     if not checkpoints:
-        raise _path_error(str(path), f"{path}: no checkpoint in this folder")
+        raise _path_error(str(path), f"{path}: contains no checkpoint")
     return checkpoints[0][1]
 
 

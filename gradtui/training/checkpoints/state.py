@@ -175,7 +175,7 @@ def restore_net(session: Session, path: Path, tensors: dict[str, Tensor]) -> Non
     model, own = part_of(tensors, MODEL), session.net.state_dict()
     for name in {**own, **model}:
         if name not in own or name not in model or own[name].shape != model[name].shape:
-            raise CheckpointError(f"{path}: holds another net than the experiment's: see {name}")
+            raise CheckpointError(f"{path}: holds another net than the experiment's (see {name})")
         own[name].copy_(model[name])
 
 

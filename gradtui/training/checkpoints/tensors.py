@@ -66,7 +66,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except CheckpointError:
         raise
     except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a safetensors file, or not whole: {error}") from None
+        raise CheckpointError(f"{path}: is not a complete safetensors file: {error}") from None
 
 
 def _check_file(path: Path) -> None:

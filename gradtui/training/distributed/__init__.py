@@ -26,15 +26,16 @@ def check_splits(exp: Experiment, processes: int) -> None:
     """Raise ExperimentError, which names the field, where that many processes cannot train the experiment."""
     if processes < 1 or processes > exp.data.batch_size:
         allowed = (
-            f"1 to {exp.data.batch_size}, the size of a batch (data.batch_size), of which each takes its part"
+            f"1 to {exp.data.batch_size}, the batch size (data.batch_size), since each process takes a "
+            "part of the batch"
         )
         raise ExperimentError("--nproc", processes, allowed)
     if processes == 1:
         return
     for index, group in enumerate(exp.net):
         if group.norm == "batch":
-            problem = "batch norm takes its statistics over the whole batch, and --nproc splits it"
+            problem = "batch norm needs statistics of the whole batch, but --nproc splits it"
             raise ExperimentError(f"net.{index}.norm", problem=problem, allowed="another norm, or --nproc 1")
     if exp.run.device == "mps" or exp.run.device.startswith("cuda:"):
-        problem = f"{exp.run.device} is one device, and --nproc {processes} needs one for each process"
+        problem = f"{exp.run.device} is one device, but --nproc {processes} needs one for each process"
         raise ExperimentError("run.device", problem=problem, allowed='"auto", "cuda" or "cpu"')

@@ -322,6 +322,4 @@ def test_a_finding_that_is_named_makes_it_fail(folder: Folder) -> None:
 def test_without_any_step_it_says_so(folder: Folder) -> None:
     done = folder.run(sys.executable, "-c", "print(1)", options=("--fail-on", "vanishing"))
     assert (done.returncode, done.stdout) == (0, "1\n")
-    assert (
-        done.stderr == "gradtui: no optimizer took a step that could be recorded, so that nothing was found\n"
-    )
+    assert done.stderr == "gradtui: no optimizer took a step that could be recorded, so nothing was found\n"

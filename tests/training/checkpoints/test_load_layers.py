@@ -170,11 +170,11 @@ def test_missing_corrupt_or_foreign_file_raises_one_line(first: Run, tmp_path: P
     net = build(small()).net
     assert "no such file" in problem(tmp_path / "missing.safetensors", net)
     (tmp_path / "empty").mkdir()
-    assert "no checkpoint in this folder" in problem(tmp_path / "empty", net)
+    assert "contains no checkpoint" in problem(tmp_path / "empty", net)
     whole = list_checkpoints(first.folder)[0][1].read_bytes()
     torn = tmp_path / "torn.safetensors"
     torn.write_bytes(whole[: len(whole) // 2])
-    assert "not a safetensors file, or not whole" in problem(torn, net)
+    assert "is not a complete safetensors file" in problem(torn, net)
     other = tmp_path / "other.safetensors"
     safetensors.torch.save_file({"encoder.weight": torch.zeros(3)}, other)
     assert "none of its tensors" in problem(other, net)

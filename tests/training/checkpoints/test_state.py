@@ -133,10 +133,10 @@ def test_foreign_checkpoint_raises_one_line(tmp_path: Path) -> None:
         taken_up(session_of({"net": [{"width": 9}]}), path)
     tensors, _ = read_tensors(path)
     write_tensors(path, {name: tensor.numpy() for name, tensor in tensors.items()}, {})
-    with pytest.raises(CheckpointError, match="not a checkpoint that gradtui wrote"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint written by gradtui"):
         taken_up(session_of({}), path)
     write_tensors(path, {}, {HEADER_KEY: '{"format": 99}'})
-    with pytest.raises(CheckpointError, match="format 99, and this gradtui reads format 1"):
+    with pytest.raises(CheckpointError, match="has format 99, but this gradtui reads format 1"):
         taken_up(session_of({}), path)
 
 
@@ -167,5 +167,5 @@ WRITTEN = {
 def test_odd_field_of_a_header_is_named_as_no_checkpoint(odd: dict[str, Any]) -> None:
     assert parse_header(Path("x"), {HEADER_KEY: json.dumps(WRITTEN)}) == WRITTEN
     header = {name: value for name, value in (WRITTEN | odd).items() if value is not None}
-    with pytest.raises(CheckpointError, match="x: not a checkpoint that gradtui wrote"):
+    with pytest.raises(CheckpointError, match="x: is not a checkpoint written by gradtui"):
         parse_header(Path("x"), {HEADER_KEY: json.dumps(header)})

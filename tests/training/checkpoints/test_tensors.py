@@ -73,7 +73,7 @@ def test_truncated_file_raises_one_line(tmp_path: Path, share: float) -> None:
     os.truncate(path, int(path.stat().st_size * share))
     with pytest.raises(CheckpointError) as caught:
         read_tensors(path)
-    assert str(caught.value).startswith(f"{path}: not a safetensors file, or not whole")
+    assert str(caught.value).startswith(f"{path}: is not a complete safetensors file")
     assert "\n" not in str(caught.value)
 
 
@@ -81,7 +81,7 @@ def test_truncated_file_raises_one_line(tmp_path: Path, share: float) -> None:
 def test_other_file_raises_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.pt"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="not a safetensors file"):
+    with pytest.raises(CheckpointError, match="not a complete safetensors file"):
         read_tensors(path)
     for nothing in (tmp_path / "missing", tmp_path):
         with pytest.raises(CheckpointError) as caught:

@@ -83,7 +83,7 @@ def test_sigterm_ends_a_distributed_run_after_its_step(started: tuple[Path, Trai
     os.kill(trainer.pid, signal.SIGTERM)
     assert trainer.wait(60) == 0
     status = open_run(folder).status
-    assert (status.state, status.reason) == ("stopped", "the trainer was told to end (SIGTERM)")
+    assert (status.state, status.reason) == ("stopped", "the trainer was told to stop (SIGTERM)")
     assert not processes_of(folder)
 
 

@@ -114,8 +114,9 @@ def say_if_no_step() -> None:
     """Say on a terminal at the end why nothing was recorded, if there were gradients but no step."""
     if before_optimizer_step is begin and sys.stderr is not None and sys.stderr.isatty():
         say(
-            "nothing was recorded, since no optimizer of PyTorch took a step. A script that moves its weights by "
-            "itself calls probe = gradtui.watch(model), and probe.step() after each backward()"
+            "nothing was recorded, because no PyTorch optimizer took a step. A script that moves its "
+            "weights itself can call probe = gradtui.watch(model), and probe.step() after each "
+            "backward()"
         )
 
 

@@ -218,7 +218,7 @@ async def test_the_list_of_cures_says_what_came_of_trials_and_puts_the_best_firs
         await until(pilot, lambda: "ReLU + He" in screen_text(app))
         screen.show_trials(trials)
         await until(pilot, lambda: "tried 40 steps: loss 2.3 → 1.12" in screen_text(app))
-        await until(pilot, lambda: "at its start the first layer still has" in screen_text(app))
+        await until(pilot, lambda: "at the start the first layer still has" in screen_text(app))
         assert [choice.title for choice in screen.choices[:3]] == [trial.cure.name for trial in trials]
         # One that the person has moved to stays highlighted.
         await pilot.press("down")

@@ -207,7 +207,7 @@ async def test_nothing_to_compare_is_explained_in_one_line() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await lab_of(pilot)
         app.push_screen(CuresScreen(cure_study(sick_run(decades=0.3, learns=True), start=Launcher())))
-        await until(pilot, lambda: "nothing was found in it, so there is nothing to cure" in screen_text(app))
+        await until(pilot, lambda: "no problem was found, so there is nothing to cure" in screen_text(app))
         await pilot.press("down", "enter", "s", "escape")
         await lab_of(pilot)
 

@@ -301,7 +301,7 @@ def test_stop_ends_the_running_and_starts_no_more() -> None:
     state = settled(study)
     assert len(launcher.started) == 2
     assert set(states(state).values()) == {"stopped"}
-    assert state.row("elu").reason == "not begun"
+    assert state.row("elu").reason == "not started"
     assert state.done
     assert ranked(state) == (), "who has learned for a shorter time is not compared"
 

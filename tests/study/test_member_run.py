@@ -63,7 +63,7 @@ def test_stopped_run_whose_machine_is_lost_is_not_restarted() -> None:
     state = settled(running)
     assert state.status == "stopped"
     assert len(launcher.started) == 2
-    assert [row.reason for row in state.rows] == ["its machine was lost"] * 2 + ["not begun"] * 2
+    assert [row.reason for row in state.rows] == ["its machine was lost"] * 2 + ["not started"] * 2
 
 
 def test_trainer_that_exits_without_an_end_leaves_a_run_that_died() -> None:

@@ -149,7 +149,7 @@ def test_replay_fills_in_all_samples_before_a_divergence(
         plain_step(stepper)
     # The diagnosis sees at which layer it began.
     (found,) = [finding for finding in run.findings if finding["code"] == "nonfinite"]
-    assert f"At step {last} {broke['layer']} is the first layer whose output" in found["evidence"]
+    assert f"At step {last}, {broke['layer']} is the first layer whose output" in found["evidence"]
 
 
 def test_nonfinite_gradient_behind_a_finite_loss_is_located(tmp_path: Path) -> None:

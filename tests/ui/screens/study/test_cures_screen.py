@@ -274,7 +274,7 @@ def test_grid_has_as_many_profiles_as_can_be_read(
         (4, "d", "sdef"),
         (5, "e", "scdef"),
         (1, "d", "d"),
-        (4, "not begun", "sabc"),
+        (4, "not started", "sabc"),
         (0, "s", ""),
     ],
 )

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
+import textwrap
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
@@ -146,7 +148,16 @@ def _discard_stdout() -> None:
 
 def _lab_parser() -> OneLineParser:
     width = max(len(command.usage) for command in COMMANDS.values())
-    lines = [f"  {command.usage:<{width}}  {command.summary}" for command in COMMANDS.values()]
+    columns = max(width + 30, shutil.get_terminal_size().columns - 2)
+    lines = [
+        textwrap.fill(
+            command.summary,
+            columns,
+            initial_indent=f"  {command.usage:<{width}}  ",
+            subsequent_indent=" " * (width + 4),
+        )
+        for command in COMMANDS.values()
+    ]
     parser = OneLineParser(
         "gradtui",
         description=lab.COMMAND.summary,

@@ -92,7 +92,7 @@ def _clipping(case: Case, steps: list[int]) -> str:
         row for row in rows.tolist() if not clipped.highest[row] > OUTLIER_RATIO * _usual(clipped.values, row)
     ]
     if not len(rows) or not caught:
-        return f"clipping did not shorten {them}"
+        return "it was not clipped" if len(steps) == 1 else "they were not clipped"
     return (
         f"clipping shortened {them}"
         if len(caught) == len(rows)

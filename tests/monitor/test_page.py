@@ -151,7 +151,7 @@ def shell(folder: Path, code: str) -> str:
 
 @pytest.mark.long
 def test_the_commands_without_any_line_run(tmp_path: Path, home: Path) -> None:
-    (block,) = [block for block in SHELL if block.section == "Without any line"]
+    (block,) = [block for block in SHELL if block.section == "Without a change of the script"]
     (tmp_path / "train.py").write_text(
         HEAD + ALONE[0].code.replace("import gradtui", "").replace("probe", "# probe")
     )

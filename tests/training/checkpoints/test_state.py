@@ -129,7 +129,7 @@ def test_nonfinite_weights_are_detected() -> None:
 
 def test_foreign_checkpoint_raises_one_line(tmp_path: Path) -> None:
     path = saved(session_of({}), tmp_path / "x.safetensors")
-    with pytest.raises(CheckpointError, match="holds another net than the experiment's .see dense"):
+    with pytest.raises(CheckpointError, match=r"holds another net than the experiment's .see dense"):
         taken_up(session_of({"net": [{"width": 9}]}), path)
     tensors, _ = read_tensors(path)
     write_tensors(path, {name: tensor.numpy() for name, tensor in tensors.items()}, {})

@@ -62,6 +62,10 @@ class Cells:
         """Return the characters of a row."""
         return str(self.codes[row].tobytes(), _UTF32)
 
+    def content(self, row: int) -> tuple[bytes, bytes, bytes]:
+        """Return a row as a value that is equal where the row is."""
+        return self.codes[row].tobytes(), self.ink[row].tobytes(), self.fill[row].tobytes()
+
     def segments(self, row: int, palette: Palette) -> list[Segment]:
         """Return a row as segments, one for each stretch of cells with the same colours."""
         text = self.text(row)

@@ -36,8 +36,8 @@ CLEARING_SHARE, MOST_CLEARING_STEPS = 0.25, 100
 """The share of all steps so far that counts instead if it is larger, and its maximum: without it, the finding of a
 gradient near a threshold would come and go."""
 
-SECONDS_BETWEEN_DIAGNOSES = 1.0
-"""The least time between two diagnoses of a run that trains."""
+SECONDS_BETWEEN_DIAGNOSES, SECONDS_ONCE_JUDGED = 1.0, 2.0
+"""The least time between two diagnoses of a run that trains, and the same in a viewer that shows what was found."""
 REST_PER_DIAGNOSIS = 19.0
 """The monitor waits this many times as long as a diagnosis took, so that a slow diagnosis runs seldom."""
 
@@ -233,6 +233,8 @@ class RunMonitor:
         self.findings = self._findings_to_show()
         self._diagnosed_at = ended = time.monotonic()
         least, share = SECONDS_BETWEEN_DIAGNOSES, REST_PER_DIAGNOSIS
+        if self.snapshot is not None and self.findings is not None:
+            least = SECONDS_ONCE_JUDGED
         if update.pending:
             least, share = SECONDS_WHILE_PENDING, REST_WHILE_PENDING
         self._rests_until = ended + max(least, share * (ended - began))

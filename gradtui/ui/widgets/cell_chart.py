@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.style import Style
 from textual.color import Color
+from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import var
@@ -42,20 +44,26 @@ class CellChart(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self._cells: Cells | None = None
         self._drawn_for: tuple[object, ...] = ()
-        self._palette: tuple[object, Palette] | None = None
+        self._look: _Look | None = None
         self._paint: Palette | None = None
+        self._lines: dict[int, tuple[object, Strip]] = {}
+        self._lines_for: tuple[object, ...] = ()
 
     @property
     def palette(self) -> Palette:
-        """Return the colours and characters for this widget in its place.
+        """Return the colours and characters for this widget in its place."""
+        return self._look_now().palette
 
-        They are kept until a style of the widget or of one around it changes: to mix them anew takes as long as to draw
-        a chart.
+    def _look_now(self) -> _Look:
+        """Return what the styles make of this widget.
+
+        It is kept until a style of the widget or of one around it changes: to mix the colours anew takes as long as to
+        draw a chart.
         """
-        key = _look_of(self)
-        if self._palette is None or self._palette[0] != key:
-            self._palette = key, palette_of(self, self.ascii)
-        return self._palette[1]
+        key = _key_of_look(self)
+        if self._look is None or self._look.key != key:
+            self._look = _Look(key, palette_of(self, self.ascii), self.background_colors[1], _is_bare(self))
+        return self._look
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
         """Return the whole chart as it is now. A subclass draws here; without one the chart is blank."""
@@ -66,26 +74,56 @@ class CellChart(Widget):
         return None
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Render all lines with one palette, for which the styles are looked at only once."""
-        self._paint = self.palette
+        """Render lines; those whose cells are the same as before are the same strips.
+
+        Textual's way to a line, which adds borders and effects, takes longer than to draw it. A chart that has none of
+        them does without it.
+        """
+        look = self._look_now()
+        self._paint = look.palette
         try:
-            return super().render_lines(crop)
+            if not look.bare:
+                return super().render_lines(crop)
+            filters = self.get_line_filters()
+            lines_for = (look, *filters)
+            if lines_for != self._lines_for:
+                self._lines_for, self._lines = lines_for, {}
+            strips = [self._finished_line(y, look, filters) for y in crop.line_range]
         finally:
             self._paint = None
+        first, end = crop.column_span
+        return (
+            strips if (first, end) == (0, self.size.width) else [strip.crop(first, end) for strip in strips]
+        )
+
+    def _finished_line(self, y: int, look: _Look, filters: Sequence[LineFilter]) -> Strip:
+        """Return a line as it is sent to the terminal."""
+        cells = self._drawn()
+        content = cells.content(y) if y < cells.shape[0] else None
+        known, strip = self._lines.get(y, (None, None))
+        if strip is None or known != content:
+            strip = self.render_line(y)
+            for filter in filters:
+                strip = strip.apply_filter(filter, look.ground)
+            self._lines[y] = content, strip
+        return strip
 
     def render_line(self, y: int) -> Strip:
-        """Render one line of the cells, which are drawn again where size, theme or data changed."""
+        """Render one line of the cells."""
+        width, height = self.size
+        palette = self._paint or self.palette
+        cells = self._drawn()
+        return Strip(cells.segments(y, palette), width) if y < height else Strip.blank(width, palette.plain)
+
+    def _drawn(self) -> Cells:
+        """Return the cells, which are drawn again where size, theme or data changed."""
         width, height = self.size
         palette = self._paint or self.palette
         key = (width, height, palette, self.stale())
         if self._cells is None or key != self._drawn_for:
             self._cells = self.draw(height, width, palette)
             self._drawn_for = key
-        return (
-            Strip(self._cells.segments(y, palette), width)
-            if y < height
-            else Strip.blank(width, palette.plain)
-        )
+        return self._cells
 
     def repaint(self) -> None:
         """Draw again, and paint the lines that changed."""
@@ -117,8 +155,31 @@ class CellChart(Widget):
         self.repaint()
 
 
-def _look_of(widget: CellChart) -> tuple[object, ...]:
-    """Return a value that changes whenever the palette of a widget may."""
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A _Look is what the styles make of a chart."""
+
+    key: tuple[object, ...]
+    """The value by which a change of the styles is noticed."""
+    palette: Palette
+    ground: Color
+    bare: bool
+    """Whether its lines are its cells and nothing else: no border, no padding, no effect on the colours."""
+
+
+def _is_bare(widget: Widget) -> bool:
+    styles = widget.styles
+    return not (
+        any(styles.gutter)
+        or any(kind for kind, _ in styles.outline)
+        or styles.tint.a
+        or widget.opacity != 1.0
+        or (styles.has_rule("hatch") and styles.hatch != "none")
+    )
+
+
+def _key_of_look(widget: CellChart) -> tuple[object, ...]:
+    """Return a value that changes whenever the look of a widget may."""
     app = widget.app
     # Private: a number that grows with each change of a style.
     styles = [node.styles._cache_key for node in widget.ancestors_with_self]

@@ -56,10 +56,7 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         metavar="RUN",
-        help=(
-            "continue this run from its newest checkpoint, to its planned number of steps or, with "
-            "--steps N, to step N"
-        ),
+        help="continue this run from its newest checkpoint, to its planned end or, with --steps N, to step N",
     )
     parser.add_argument(
         "--from",
@@ -119,9 +116,7 @@ def _execute(args: Namespace) -> int:
 def _checked(args: Namespace) -> Callable[[], Path]:
     """Check the arguments, and return the function that makes the run's folder. Raises BadInput."""
     if args.resume is not None and args.fork is not None:
-        raise BadInput(
-            "--resume continues in the run's own folder and --from in a new one; choose one of them"
-        )
+        raise BadInput("--resume continues a run in its own folder, --from in a new one; choose one of them")
     if args.resume is not None:
         if args.share:
             raise BadInput("--share: works only for a new run; chmod -R g+rX shares an existing one")
@@ -246,9 +241,8 @@ def _check_resumable(folder: Path, steps: int | None) -> None:
     if steps is not None and steps <= status.step:
         raise BadInput(f"--steps {steps}: {folder.name} has already taken {several(status.step, 'step')}")
     if steps is None and status.state == "finished":
-        raise BadInput(
-            f"{folder.name}: has finished after {several(status.step, 'step')}; --steps N continues to step N"
-        )
+        taken = several(status.step, "step")
+        raise BadInput(f"{folder.name}: has finished after {taken}; --steps N continues to step N")
 
 
 def wait_with_progress(
@@ -361,9 +355,7 @@ def _preflight(args: Namespace) -> int:
     for name in TRAINING_OPTIONS:
         if getattr(args, name) is not None:
             option = {"fork": "from"}.get(name, name).replace("_", "-")
-            raise BadInput(
-                f"--{option}: not together with --preflight, which trains nothing and keeps no run"
-            )
+            raise BadInput(f"--{option}: not together with --preflight, which trains nothing")
     experiment = chosen_experiment(args)
     with Scratch() as root, Interruptions() as interruptions:
         code = _measure_and_print(experiment, root, interruptions, as_json=args.json)

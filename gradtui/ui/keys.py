@@ -51,7 +51,7 @@ TIME_KEYS: list[BindingType] = [
         "b",
         "first_bad",
         "first bad step",
-        tooltip="Go to the step at which the problem began.",
+        tooltip="Go to the step where the problem began.",
         id="lab.first-bad",
     ),
     Binding(
@@ -63,7 +63,7 @@ TIME_KEYS: list[BindingType] = [
         "find",
         key_display="/",
         show=False,
-        tooltip="Find a layer by its name.",
+        tooltip="Find a layer by name.",
         id="lab.find",
     ),
 ]
@@ -72,12 +72,7 @@ TIME_KEYS: list[BindingType] = [
 LAB_KEYS: list[BindingType] = [
     Binding("space", "start", "train", key_display="space", tooltip="Train this experiment.", id="lab.start"),
     Binding(
-        "space",
-        "continue",
-        "continue",
-        key_display="space",
-        tooltip="Continue this run from where it was stopped.",
-        id="lab.continue",
+        "space", "continue", "continue", key_display="space", tooltip="Continue this run.", id="lab.continue"
     ),
     Binding(
         "space", "send('pause')", "pause", key_display="space", tooltip="Pause the training.", id="lab.pause"
@@ -111,7 +106,7 @@ LAB_KEYS: list[BindingType] = [
         "i",
         "preflight",
         "check at init",
-        tooltip="Measure this net before training, and compare with theory.",
+        tooltip="Measure the net before training.",
         id="lab.initial",
     ),
     Binding("1,e", "tab('net')", "net", show=False, tooltip="Go to the net.", id="lab.net"),
@@ -144,21 +139,21 @@ LAB_KEYS: list[BindingType] = [
         "f",
         "fork_with_cure",
         "fix it",
-        tooltip="Train a copy of this run with a cure, side by side.",
+        tooltip="Train a copy of this run with a cure beside it.",
         id="lab.treat",
     ),
     Binding(
         "T",
         "try_all_cures",
         "try all cures",
-        tooltip="Train every cure of this run, and rank them.",
+        tooltip="Train and rank every cure of this run.",
         id="lab.try-all",
     ),
     Binding(
         "A",
         "repair",
         "fix in rounds",
-        tooltip="Train, take the best advice, and train again, until it learns.",
+        tooltip="Train and take the best advice until it learns.",
         id="lab.repair",
     ),
     Binding(
@@ -169,12 +164,7 @@ LAB_KEYS: list[BindingType] = [
         id="lab.alone",
     ),
     Binding(
-        "ctrl+o",
-        "edit('open')",
-        "open file",
-        show=False,
-        tooltip="Open an experiment from a TOML file.",
-        id="lab.open-file",
+        "ctrl+o", "edit('open')", "open file", show=False, tooltip="Open a TOML file.", id="lab.open-file"
     ),
     Binding("s", "edit('save')", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding(
@@ -182,7 +172,7 @@ LAB_KEYS: list[BindingType] = [
         "report",
         "write report",
         show=False,
-        tooltip="Write this run as one page to share, in HTML or Markdown.",
+        tooltip="Write this run as a page to share.",
         id="lab.report",
     ),
     Binding("u", "edit('undo')", "undo", show=False, tooltip="Undo the last edit.", id="lab.undo"),
@@ -199,20 +189,9 @@ LAB_KEYS: list[BindingType] = [
         id="lab.back",
     ),
     Binding(
-        "N",
-        "draw_net",
-        "draw net",
-        tooltip="Show the net as blocks instead of the charts, and back.",
-        id="lab.draw",
+        "N", "draw_net", "draw net", tooltip="Show the net as blocks, or the charts again.", id="lab.draw"
     ),
-    Binding(
-        "Y",
-        "edit('copy')",
-        "copy",
-        show=False,
-        tooltip="Copy the experiment as TOML to the clipboard.",
-        id="lab.copy",
-    ),
+    Binding("Y", "edit('copy')", "copy", show=False, tooltip="Copy the experiment as TOML.", id="lab.copy"),
     Binding(
         "Z",
         "edit('copy-string')",
@@ -222,12 +201,7 @@ LAB_KEYS: list[BindingType] = [
         id="lab.copy-string",
     ),
     Binding(
-        "z",
-        "fill",
-        "full screen",
-        show=False,
-        tooltip="Show this pane on the full screen, and back.",
-        id="lab.fill",
+        "z", "fill", "full screen", show=False, tooltip="Show this pane on the full screen.", id="lab.fill"
     ),
     Binding("t", "app.learn", "lessons", tooltip="Open short lessons with live trainings.", id="lab.lessons"),
     Binding(
@@ -249,12 +223,7 @@ LAB_KEYS: list[BindingType] = [
     Binding("greater_than_sign", "rate(True)", "larger rate", show=False, id="lab.rate-up"),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
     Binding(
-        "S",
-        "studies",
-        "studies",
-        show=False,
-        tooltip="Open the studies: many trainings that answer one question.",
-        id="lab.studies",
+        "S", "studies", "studies", show=False, tooltip="Open the studies of many runs.", id="lab.studies"
     ),
     NOTE_KEY,
     Binding("L", "log", "log", show=False, tooltip="Show what the trainer printed.", id="lab.log"),
@@ -293,12 +262,7 @@ GRADIENT_KEYS: list[BindingType] = [
     Binding("home,circumflex_accent", "end(False)", "first layer", show=False, id="gradient.first"),
     Binding("end,dollar_sign", "end(True)", "last layer", show=False, id="gradient.last"),
     Binding(
-        "up,k",
-        "time(-1)",
-        "time",
-        key_display="↑↓",
-        tooltip="Move through time.",
-        id="gradient.earlier",
+        "up,k", "time(-1)", "time", key_display="↑↓", tooltip="Move through time.", id="gradient.earlier"
     ),
     Binding("down,j", "time(1)", "later", show=False, tooltip="Go to a later step.", id="gradient.later"),
     Binding("shift+up,K,pageup", f"time(-{PAGE})", "10 steps back", show=False, id="gradient.far-back"),
@@ -326,7 +290,7 @@ GRADIENT_KEYS: list[BindingType] = [
         "open",
         "open layer",
         key_display="⏎",
-        tooltip="Show all that was recorded of this layer.",
+        tooltip="Show all about this layer.",
         id="gradient.open",
     ),
 ]

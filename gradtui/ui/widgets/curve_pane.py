@@ -44,14 +44,7 @@ X_AXIS_KEY = Binding(
 """The key that every screen with curves over the steps has."""
 
 CURVE_KEYS: list[BindingType] = [
-    Binding(
-        "left,h",
-        "time(-1)",
-        "time",
-        key_display="←→",
-        tooltip="Move through time.",
-        id="curves.earlier",
-    ),
+    Binding("left,h", "time(-1)", "time", key_display="←→", tooltip="Change the step.", id="curves.earlier"),
     Binding("right,l", "time(1)", "later", show=False, tooltip="Go to a later step.", id="curves.later"),
     Binding("shift+left", f"time(-{PAGE})", "10 steps back", show=False, id="curves.far-back"),
     Binding("shift+right", f"time({PAGE})", "10 steps forward", show=False, id="curves.far-on"),
@@ -73,22 +66,20 @@ class CurvePane(Vertical, can_focus=True):
     HELP = (
         "## Loss, accuracy, gradient norm and learning rate\n\n"
         "`m` shows **another curve** in this pane, such as the norm of the whole gradient or the learning rate.\n\n"
-        "**batch** is the value of the batch of each step; **train** and **test** are evaluations on the whole "
-        "sets. Where a point stands for many steps, it is their mean, and the mesh behind it is their range. `×` on "
-        "the axis means NaN or infinity.\n\n"
-        "`y` draws a **logarithmic** axis; for the accuracy it shows the error, 1 − accuracy. A loss that spans "
-        "more than three decades is drawn so automatically, and a norm always is.\n\n"
-        "`v` **smooths** the batch curve: off, light, strong. Each point becomes the mean of itself and the steps "
-        "before it; the legend says how many.\n\n"
-        "`X` changes the **horizontal axis**: to the step, to the **time** since the first step including pauses, "
-        "and to each number that a script logs and that never falls; each is first linear, then logarithmic.\n\n"
-        "Signs **above** the curves are events: `η` the learning rate changed, `Δ` another setting changed, `▁ ▂ ▃ "
-        "▄` few to most of the steps were clipped, `◆` a checkpoint was saved, `‖` paused, `▸` resumed, `«` rolled "
-        "back to here, `✖` diverged, `!` a finding began. If several fall together, the most important is shown; "
-        "the cursor names all of them.\n\n"
-        "`← →` move through **time**, with shift by ten columns, `home` to the first step, `end` to the newest; all "
-        "charts show that step. A click does the same. `]` shows a shorter stretch of time, `[` a longer one, `0` "
-        "the whole run."
+        "**batch** is the value of the batch of each step; **train** and **test** are evaluations on the whole sets. "
+        "Where a point stands for many steps, it is their mean, and the mesh behind it is their range. `×` on the "
+        "axis means NaN or infinity.\n\n"
+        "`y` draws a **logarithmic** axis; for the accuracy it shows the error, 1 − accuracy. A loss that spans more "
+        "than three decades is drawn so automatically, and a norm always is.\n\n"
+        "`v` **smooths** the batch curve: each point becomes the mean of itself and the steps before it.\n\n"
+        "`X` changes the **horizontal axis**: the step, the **time** with all pauses, or a logged number that never "
+        "falls.\n\n"
+        "Signs **above** the curves are events: `η` the learning rate changed, `Δ` another setting changed, `▁ ▂ ▃ ▄` "
+        "few to most of the steps were clipped, `◆` a checkpoint was saved, `‖` paused, `▸` resumed, `«` rolled back "
+        "to here, `✖` NaN or a jump, `!` a finding began. If several fall together, the most important is shown; the "
+        "cursor names all of them.\n\n"
+        "`← →` move through **time**, with shift by ten columns; all charts show that step. A click does the same. "
+        "`]` shows a shorter time, `[` a longer one, `0` the whole run."
     )
     BINDINGS = [
         *CURVE_KEYS,

@@ -135,7 +135,9 @@ def test_unreadable_newest_checkpoint_is_skipped(
 def test_resuming_fails_where_no_checkpoint_can_be_read(copy: Path) -> None:
     for _, path in list_checkpoints(copy):
         path.write_bytes(b"torn")
-    with pytest.raises(CheckpointError, match=r"step-000000040\.safetensors: not a safetensors file"):
+    with pytest.raises(
+        CheckpointError, match=r"step-000000040\.safetensors: is not a complete safetensors file"
+    ):
         resumed(copy)
     assert open_run(copy).steps == 40, "what was recorded is left as it is"
 

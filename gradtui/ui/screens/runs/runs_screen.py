@@ -48,21 +48,10 @@ HELP_TEXT = (
 
 KEYS: list[BindingType] = [
     Binding("u", "restore", "restore", tooltip="Restore what was deleted just now.", id="runs.restore"),
-    Binding(
-        "u", "undelete", "restore", show=False, tooltip="Restore what was deleted last.", id="runs.undelete"
-    ),
+    Binding("u", "undelete", "restore", show=False, tooltip="Restore the last deleted.", id="runs.undelete"),
     Binding("enter", "open", "open", key_display="⏎", tooltip="Open this run.", id="runs.open"),
-    Binding(
-        "space",
-        "mark",
-        "mark",
-        key_display="space",
-        tooltip="Mark this run for group actions.",
-        id="runs.mark",
-    ),
-    Binding(
-        "slash", "filter", "filter", key_display="/", tooltip="Show only matching runs.", id="runs.filter"
-    ),
+    Binding("space", "mark", "mark", key_display="space", tooltip="Mark for group actions.", id="runs.mark"),
+    Binding("slash", "filter", "filter", key_display="/", tooltip="Show matching runs.", id="runs.filter"),
     Binding("C", "compare", "compare", tooltip="Compare the marked runs.", id="runs.compare"),
     Binding("t", "tag", "tag", tooltip="Set the tags of the marked runs, or of this one.", id="runs.tag"),
     Binding("n", "rename", "name", tooltip="Rename this run.", id="runs.name"),
@@ -77,37 +66,16 @@ KEYS: list[BindingType] = [
         id="runs.group",
     ),
     Binding("d,delete", "delete", "delete", tooltip="Delete the marked runs, or this one.", id="runs.delete"),
+    Binding("x", "stop", "stop", tooltip="Stop the marked runs, or this one.", id="runs.stop"),
     Binding(
-        "x", "stop", "stop", tooltip="Stop the training of the marked runs, or of this one.", id="runs.stop"
-    ),
-    Binding(
-        "greater_than_sign,right",
-        "sort(1)",
-        "sort",
-        key_display="←→",
-        tooltip="Sort by the next column.",
-        id="runs.sort",
+        "greater_than_sign,right", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="runs.sort"
     ),
     Binding(
         "less_than_sign,left", "sort(-1)", "sort by the previous column", show=False, id="runs.sort-back"
     ),
     Binding("O", "reverse", "order", show=False, tooltip="Reverse the order.", id="runs.order"),
-    Binding(
-        "a",
-        "mark_all",
-        "mark all",
-        show=False,
-        tooltip="Mark all runs that are shown, or none.",
-        id="runs.all",
-    ),
-    Binding(
-        "y",
-        "copy",
-        "copy path",
-        show=False,
-        tooltip="Copy the run's folder to the clipboard.",
-        id="runs.copy",
-    ),
+    Binding("a", "mark_all", "mark all", show=False, tooltip="Mark all shown, or none.", id="runs.all"),
+    Binding("y", "copy", "copy path", show=False, tooltip="Copy the run's folder.", id="runs.copy"),
     Binding(
         "W",
         "report",
@@ -123,12 +91,7 @@ KEYS: list[BindingType] = [
     Binding("home,g", "move(-1000000)", "first run", show=False, id="runs.first"),
     Binding("end,G", "move(1000000)", "last run", show=False, id="runs.last"),
     Binding(
-        "escape,r,q",
-        "back",
-        "back",
-        key_display="esc",
-        tooltip="Clear the filter, then go back.",
-        id="runs.back",
+        "escape,r,q", "back", "back", key_display="esc", tooltip="Clear filter, then back.", id="runs.back"
     ),
 ]
 
@@ -415,7 +378,7 @@ class RunsScreen(OneAnswer["Path | None"]):
         self.actions.undelete()
 
     def action_undelete(self) -> None:
-        """Restore what was deleted last."""
+        """Restore the last deleted."""
         self.actions.undelete()
 
     def action_stop(self) -> None:

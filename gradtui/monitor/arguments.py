@@ -99,11 +99,21 @@ MOST_WRAPPERS = 4
 
 def optimizers_in(given: Any) -> Any:
     """Return the given optimizers, with each wrapper replaced by the optimizer that it holds."""
-    if hasattr(given, "step") and hasattr(given, "param_groups"):
-        return inner_optimizer(given)
     if isinstance(given, Mapping):
         return {label: inner_optimizer(one) for label, one in given.items()}
-    return [inner_optimizer(one) for one in given]
+    if not hasattr(given, "step"):
+        return [inner for one in given for inner in _optimizers_of(one)]
+    inner = _optimizers_of(given)
+    return inner if len(inner) > 1 else inner[0]
+
+
+def _optimizers_of(one: Any) -> list[Any]:
+    """Return the optimizer that an object is or holds; the object itself where it is none and holds none.
+
+    A wrapper that has only `step` may hold several.
+    """
+    plain = hasattr(one, "step") and not hasattr(one, "param_groups")
+    return (_held_optimizers(one) if plain else []) or [inner_optimizer(one)]
 
 
 def inner_optimizer(wrapper: Any) -> Any:
@@ -113,6 +123,16 @@ def inner_optimizer(wrapper: Any) -> Any:
     """
     found = _innermost(wrapper, MOST_WRAPPERS)
     return wrapper if found is None else found
+
+
+def _held_optimizers(wrapper: Any) -> list[Optimizer]:
+    """Return the optimizers that an object holds, each by itself or in a list, a tuple or a dict."""
+    held: list[Any] = []
+    for one in list(getattr(wrapper, "__dict__", {}).values()):
+        inside = one.values() if isinstance(one, dict) else one if isinstance(one, list | tuple) else (one,)
+        held += inside
+    found = [inner for one in held if (inner := _innermost(one, MOST_WRAPPERS)) is not None]
+    return list({id(one): one for one in found}.values())
 
 
 def _innermost(one: Any, depth: int) -> Optimizer | None:

@@ -47,10 +47,13 @@ class PassRoots:
     divides by the number of passes, or if each pass is a batch of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: Iterable[BackwardRoot | None] = ()) -> None:
+        """Take the roots of the passes that came before the watching."""
         self._roots: list[BackwardRoot | None] = []
         self._first: BackwardRoot | None = None
         self._begun = False
+        for root in before:
+            self.add(root)
 
     def add(self, root: BackwardRoot | None) -> None:
         """Add the root of a pass that has reached a parameter; a pass may reach several parameters."""
@@ -201,7 +204,12 @@ class BackwardLosses:
             for other, _ in taken[1:]
         ):
             return None
-        return [root.value for root in roots] if scale is None else [_over(r.value, scale) for r in roots]
+        if scale is None:
+            return [root.value for root in roots]
+        if any(isinstance(root.value, float) and math.isinf(root.value) for root in roots):
+            # The loss itself may be finite: it is not known where its product with the scale overflows.
+            return None
+        return [_over(root.value, scale) for root in roots]
 
     def _keep_targets(self) -> None:
         """Keep what the best constant answer to the newest batches gives, and how far the targets have changed."""

@@ -55,6 +55,7 @@ class GraphReader(Protocol):
 NOTHING_KNOWN = KnownLoss()
 """What is known of a loss whose graph is not read."""
 
+_known_before: Callable[[Sequence[Tensor | None]], Sequence[BackwardRoot | None]] | None = None
 _listeners: list[RootListener] = []
 _readers: list[GraphReader] = []
 _beginners: list[Callable[[], None]] = []
@@ -64,6 +65,17 @@ thread-local, since on CUDA the hooks of parameters run in the engine's own thre
 _lock = threading.Lock()
 _wrapper: Any = None
 _original: Any = None
+
+
+def remember_roots(roots_of: Callable[[Sequence[Tensor | None]], Sequence[BackwardRoot | None]]) -> None:
+    """Set the function that knows the roots of passes that came before the watching."""
+    global _known_before
+    _known_before = roots_of
+
+
+def roots_before(parameters: Sequence[Tensor | None]) -> Sequence[BackwardRoot | None]:
+    """Return the roots of the passes before the watching that these parameters have their gradients from."""
+    return () if _known_before is None else _known_before(parameters)
 
 
 def running_root() -> BackwardRoot | None:
@@ -150,17 +162,21 @@ def _begin_pass(args: Sequence[Any], kwargs: dict[str, Any], *, inner: bool) -> 
             roots = given if isinstance(given, list | tuple) else [given]
             tensors = [tensor for tensor in roots if isinstance(tensor, Tensor)]
             reader.read(tensors, running_node() if inner else None)
-    root = None if inner else _root(args, kwargs)
+    root = None
+    if not inner and any(listener.wants_root() for listener in _listeners):
+        root = root_of(args, kwargs, reads=any(listener.wants_kind() for listener in _listeners))
     if costs is not None:
         costs.end(began)
     return root
 
 
-def _root(args: Sequence[Any], kwargs: dict[str, Any]) -> BackwardRoot | None:
+def root_of(args: Sequence[Any], kwargs: dict[str, Any], *, reads: bool) -> BackwardRoot | None:
+    """Return the root of the pass with these arguments; None where it is not a scalar that is taken as it is.
+
+    reads: whether the graph behind it is read too.
+    """
     # Nothing that fails here may reach the script.
     try:
-        if not any(listener.wants_root() for listener in _listeners):
-            return None
         tensor = _only(args[0] if args else kwargs.get("tensors"))
         gradient = _only(args[1] if len(args) > 1 else kwargs.get("grad_tensors"))
         if not isinstance(tensor, Tensor) or tensor.numel() != 1 or tensor.is_complex():
@@ -168,7 +184,6 @@ def _root(args: Sequence[Any], kwargs: dict[str, Any]) -> BackwardRoot | None:
         if gradient is not None and not _is_one(gradient):
             return None
         value = _number(tensor)
-        reads = any(listener.wants_kind() for listener in _listeners)
         return None if value is None else BackwardRoot(value, _known(tensor) if reads else NOTHING_KNOWN)
     except Exception:
         return None

@@ -151,6 +151,11 @@ class BackwardHook:
         self._wanted = wanted
         self._on_end = on_end
         self._pass_id = self._refused_pass = -1
+        self._candidates = parameters
+        self._moved = False
+        self._hook(parameters)
+
+    def _hook(self, parameters: Sequence[ParameterRef]) -> None:
         self._handles: list[Any] = []
         known = [(reference, p) for reference in parameters if (p := reference()) is not None]
         # A parameter of a lazy module takes no hook before its first forward pass.
@@ -168,6 +173,18 @@ class BackwardHook:
             hook = parameter.register_post_accumulate_grad_hook(self._accumulated)  # type: ignore[no-untyped-call]
             self._handles.append(hook)
         self._hooks_set = self._present_hooks()
+
+    def move_to(self, present: NDArray[np.bool_]) -> None:
+        """Hook parameters that have a gradient, though no hook has reported a pass, as those on unused ones do not.
+
+        Do nothing the second time: gradients that are written by hand come from no pass.
+        """
+        if self._moved or not present.any() or running_pass() != -1:
+            return
+        self._moved = True
+        for handle in self._handles:
+            handle.remove()
+        self._hook([one for one, has in zip(self._candidates, present, strict=True) if has])
 
     def _parameters(self) -> list[Tensor]:
         return [p for reference in self._hooked if (p := reference()) is not None]

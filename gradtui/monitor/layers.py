@@ -13,6 +13,12 @@ from torch.nn.parameter import is_lazy
 
 WRAPPER_NAMES = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 """The parts of a module's name that torch.compile, FSDP and activation checkpointing add."""
+WRAPPER_CLASSES = {
+    "DistributedDataParallel": "module",
+    "DataParallel": "module",
+    "_FabricModule": "_forward_module",
+}
+"""By the class of a wrapper, the child that holds the model."""
 EACH_PARAMETER = "params"
 """The choice of layers by which every parameter is a layer of its own; `params:REGEX` shows some of them."""
 
@@ -209,12 +215,12 @@ def _folded_name(name: str, blocks: set[str]) -> str:
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the model inside the wrappers of torch.compile and (Distributed)DataParallel."""
+    """Return the model inside the wrappers of torch.compile, (Distributed)DataParallel and Lightning Fabric."""
     while True:
         children = dict(model.named_children())
         inner = children.get("_orig_mod")
-        if inner is None and type(model).__name__ in ("DistributedDataParallel", "DataParallel"):
-            inner = children.get("module")
+        if inner is None:
+            inner = children.get(WRAPPER_CLASSES.get(type(model).__name__, ""))
         if inner is None:
             return model
         model = inner

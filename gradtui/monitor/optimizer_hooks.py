@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from gradtui.monitor.backward_losses import PassRoots
-from gradtui.monitor.backward_root import other_thread_runs, running_root
+from gradtui.monitor.backward_root import other_thread_runs, roots_before, running_root
 from gradtui.monitor.clearing import ClearingCount
 from gradtui.monitor.gradients import (
     BackwardHook,
@@ -60,7 +60,7 @@ class OptimizerHook:
         self._fewest_present: int | None = None
         self._idleness = IdleOptimizerCheck()
         self._clearing = ClearingCount()
-        self._roots = PassRoots()
+        self._roots = PassRoots(roots_before(watched.tensors()))
         recorder.clearings.append(self._clearing)
         self._hook_parameters(norms_before(watched.tensors()))
         self._last_measured = True
@@ -240,6 +240,8 @@ class OptimizerHook:
         self._idleness.after_step()
         if step is not None:
             self._check_present(step.after.norms)
+            if not (self._passes or closure or other_thread_runs()):
+                self._backward.move_to(step.after.present)
         self._last_measured = step is not None
         passes, self._passes, self._version = self._passes, 0, None
         recorder = self._recorder

@@ -95,8 +95,10 @@ class TrainedParameters:
                         missing.append((layer, name))
             elif p.requires_grad and self._reached[at] and _version(p) == self._begun[at]:
                 unmoved.append((layer, name, model))
+        now = [None if p is None else _version(p) for p in parameters]
         return {
             "seen": self.seen,
+            "unchanged": now == self._begun,
             "held": trained,
             "foreign": len(held - self._model_of.keys()),
             "unreached": [name for _, name in missing],

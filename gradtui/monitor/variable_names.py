@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,10 @@ from gradtui.monitor.layers import class_name, unwrapped
 
 NO_SCRIPTS = ("", "-c", "-m", "ipykernel_launcher", "pytest", "py.test")
 """Names of programs that say nothing about the training."""
+
+CONTAINERS = (dict, OrderedDict, list, tuple)
+LARGEST_CONTAINER = 1000
+"""The most objects of a container that are searched."""
 
 
 def script_name() -> str:
@@ -38,14 +43,31 @@ def variable_name(wanted: Any) -> str:
     """Return the name of the script's variable or attribute that holds an object; "" if none is found.
 
     The variables of all running functions are searched. The script's own come first, because in libraries every model
-    may be called `model`.
+    may be called `model`. An object in a dict has its key as its name, and one in a list is `variable[0]`.
     """
+    in_container = ""
     for frame in reversed(list(_frames())):
         for variables in _scopes(frame):
             for name, value in list(variables.items()):
-                if value is wanted and not name.startswith("_"):
+                if name.startswith("_"):
+                    continue
+                if value is wanted:
                     return name
-    return ""
+                # Tools that rewrite code, such as pytest, have variables whose names are no identifiers.
+                if not in_container and name.isidentifier():
+                    in_container = _name_within(name, value, wanted)
+    return in_container
+
+
+def _name_within(variable: str, container: Any, wanted: Any) -> str:
+    """Return the name of an object in a small dict, list or tuple of the script; "" if it is not there."""
+    if type(container) not in CONTAINERS or len(container) > LARGEST_CONTAINER:
+        return ""
+    if isinstance(container, dict):
+        key = next((key for key, value in list(container.items()) if value is wanted), None)
+        return key if isinstance(key, str) else ""
+    place = next((place for place, value in enumerate(container) if value is wanted), None)
+    return "" if place is None else f"{variable}[{place}]"
 
 
 def names_of(things: Sequence[Any], otherwise: Sequence[str]) -> list[str]:

@@ -29,6 +29,8 @@ class ScriptFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The layers of those parameters, in forward order."""
     foreign: int = 0
     """The number of tensors in optimizers that belong to no watched model."""
+    unchanged: bool = False
+    """Whether no parameter of the models has changed since the watching began."""
     unmoved: tuple[str, ...] = ()
     """The names of the parameters that received a gradient, that no optimizer holds, and that have not changed."""
     unmoved_layers: tuple[str, ...] = ()

@@ -184,6 +184,27 @@ def test_a_closure_has_the_loss_of_its_first_pass(opened: Opened) -> None:
     np.testing.assert_allclose(opened(probe).scalars("loss")[1], first, rtol=1e-6)
 
 
+def test_passes_are_seen_where_the_first_and_the_last_parameter_are_unused(opened: Opened) -> None:
+    torch.manual_seed(0)
+    model = nn.ModuleDict({name: nn.Linear(4, 4) for name in ("unused", "body", "head", "other")})
+    optimizer = torch.optim.SGD(model.parameters(), 0.05)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    losses, norms = [], []
+    for _ in range(6):
+        optimizer.zero_grad()
+        loss = (model["head"](model["body"](torch.randn(8, 4)).relu()) - 1).square().mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses.append(loss.item())
+        norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), 0.01)))
+        optimizer.step()
+    run = opened(probe)
+    # The hooks are moved after the first step, of which only the optimizer tells.
+    assert run.scalars("loss")[0].tolist() == [2, 3, 4, 5, 6]
+    np.testing.assert_allclose(run.scalars("loss")[1], losses[1:], rtol=1e-6)
+    np.testing.assert_allclose(run.scalars("grad_norm")[1][1:], norms[1:], rtol=1e-5)
+    assert not any(p._post_accumulate_grad_hooks for p in model.parameters())
+
+
 @pytest.mark.parametrize("way", ["vector", "weighted", "grad", "two"])
 def test_nothing_is_claimed_of_other_roots(opened: Opened, way: str) -> None:
     model = net()

@@ -57,7 +57,36 @@ class Lookahead(Optimizer):
         return self.base.step(closure)
 
 
-@pytest.mark.parametrize("wrap", [Subclass, Delegate, Lookahead, lambda one: Delegate(Subclass(one))])
+class Plain:
+    """A Plain only has `step`, and shows neither groups nor the optimizers that it holds."""
+
+    def __init__(self, *optimizers: Any) -> None:
+        self.slow = [p.detach().clone() for one in optimizers for g in one.param_groups for p in g["params"]]
+        self.optimizers = optimizers
+
+    def step(self) -> None:
+        """Take a step of each."""
+        for one in self.optimizers:
+            one.step()
+
+
+def test_the_optimizers_of_a_plain_wrapper_are_watched(home: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    wrapper = Plain(torch.optim.SGD(model[0].parameters(), 0.1), torch.optim.Adam(model[1].parameters(), 0.1))
+    probe = gradtui.watch(model, wrapper, budget=None)  # type: ignore[arg-type]
+    for _ in range(3):
+        model.zero_grad()
+        model(torch.randn(3, 4)).pow(2).sum().backward()
+        wrapper.step()
+    probe.close()
+    assert probe.run is not None
+    run = gradtui.open_run(probe.run)
+    assert run.steps == 3
+    assert run.meta is not None
+    assert sorted(run.meta.data["optimizer"].values()) == ["Adam", "SGD"]
+
+
+@pytest.mark.parametrize("wrap", [Subclass, Delegate, Lookahead, Plain, lambda one: Delegate(Subclass(one))])
 @pytest.mark.parametrize("several", [False, True])
 def test_a_wrapped_optimizer_is_watched(home: Path, wrap: Any, several: bool) -> None:
     torch.manual_seed(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 import gradtui
+from gradtui.diagnosis.monitor import diagnose_run
 from gradtui.monitor.watch import Probe
 from gradtui.runs.reader import Run
 from tests.monitor.conftest import oracle
@@ -172,6 +174,26 @@ def test_steps_that_the_scaler_leaves_out_are_marked(opened: Opened, fused: bool
     np.testing.assert_array_equal(np.isfinite(total), skipped == 0)
     layers = run.layers("grad_norm")[1]
     np.testing.assert_array_equal(np.isfinite(layers), np.repeat(skipped[:, None] == 0, 3, axis=1))
+    # The product of the loss and the scale overflows at these steps, and not the loss.
+    assert run.scalars("loss")[0].tolist() == [2, 3, 5, 6, 7, 8]
+    assert "nonfinite" not in [finding.code for finding in diagnose_run(run).findings]
+
+
+def test_an_infinite_loss_is_excused_only_where_the_scaler_left_the_step_out(opened: Opened) -> None:
+    for broken, found in (({1, 4}, False), ({1, 5, 6, 7, 8}, True)):
+        model = net()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+        probe = gradtui.watch(model, optimizer, budget=None)
+        for step in range(1, 9):
+            optimizer.zero_grad()
+            loss = loss_of(model) * (math.inf if step in broken else 1.0)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            probe.log(loss=loss)
+        codes = [finding.code for finding in diagnose_run(opened(probe)).findings]
+        assert ("nonfinite" in codes) == found
 
 
 def test_tied_frozen_and_unused_parameters(opened: Opened) -> None:

@@ -72,6 +72,24 @@ def test_an_optimizer_of_a_copy_moves_none_of_the_parameters(home: Path, kind: A
     )
 
 
+def test_an_optimizer_of_tensors_that_the_forward_pass_takes_instead_is_information(home: Path) -> None:
+    model = mlp()
+    copies = {name: p.detach().clone().requires_grad_() for name, p in model.named_parameters()}
+    optimizer = torch.optim.Adam(copies.values(), 0.01)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    for _ in range(40):
+        optimizer.zero_grad()
+        torch.func.functional_call(model, copies, (torch.randn(8, 8),)).square().mean().backward()
+        optimizer.step()
+    probe.close()
+    assert probe.run is not None
+    diagnosis = diagnose_run(gradtui.open_run(probe.run))
+    assert not diagnosis.findings
+    (told,) = diagnosis.remarks
+    assert told.code == "not-optimized"
+    assert "trains 6 tensors that are not in the model" in told.evidence
+
+
 def test_a_head_that_was_replaced_after_the_optimizer_was_made_is_named(home: Path) -> None:
     model = mlp()
     optimizer = torch.optim.Adam(model.parameters(), 0.01)

@@ -35,7 +35,7 @@ def nonfinite(case: Case) -> Finding | None:
 def first_broken(case: Case) -> FirstNonfinite | None:
     """Return where the run broke; None if it did not, or if loss scaling handles it."""
     evidence = case.evidence
-    loss = _first_step(evidence.loss, ~np.isfinite(evidence.loss.values))
+    loss = _first_step(evidence.loss, _broken_losses(case))
     gradient = _first_step(evidence.grad_norm, _broken_rows(case))
     if loss is None and (gradient is None or _loss_scaling_copes(case)):
         return None
@@ -50,6 +50,18 @@ def first_broken(case: Case) -> FirstNonfinite | None:
 def _first_step(series: Series, bad: NDArray[np.bool_]) -> int | None:
     where = np.flatnonzero(bad.any(axis=1) if bad.ndim > 1 else bad)
     return int(series.steps[where[0]]) if len(where) else None
+
+
+def _broken_losses(case: Case) -> NDArray[np.bool_]:
+    """Return the steps with a loss that is not finite, but for those that a script's gradient scaler left out and after
+    which the training went on: the loss times the scale may overflow, too."""
+    loss, skipped = case.evidence.loss, case.evidence.skipped
+    broken = ~np.isfinite(loss.values)
+    if case.evidence.experiment is None and len(skipped) and len(finite := np.flatnonzero(~broken)):
+        left_out = np.isin(loss.steps, skipped.steps[skipped.highest > 0])
+        left_out[finite[-1] :] = False
+        broken &= ~left_out
+    return broken
 
 
 def _broken_rows(case: Case) -> NDArray[np.bool_]:

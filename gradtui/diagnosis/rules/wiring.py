@@ -72,7 +72,15 @@ def not_optimized(case: Case) -> Finding | None:
     that train only a head often leave the body unfrozen: that costs time but does no harm, so it is information.
     """
     facts = seen_enough(case)
-    if facts is None or not facts.unmoved:
+    if facts is None:
+        return None
+    if not (facts.unmoved or facts.held) and facts.foreign and facts.unchanged:
+        words = (
+            f"The optimizer moves none of the model's parameters, and none is given a gradient: it trains "
+            f"{facts.foreign} tensors that are not in the model. Watch the module that holds these."
+        )
+        return Finding("not-optimized", "info", 1, (), words)
+    if not facts.unmoved:
         return None
     step, layers = facts.step, facts.unmoved_layers
     count = _parameters(len(facts.unmoved))

@@ -1,6 +1,7 @@
 """Measure the gradients of the backward passes before an optimizer's first step, when nothing is watched yet.
 
-The first step shows which model an optimizer trains. By then the script may have clipped the gradients.
+The first step shows which model an optimizer trains. By then the script may have clipped the gradients, and the graph
+of its loss is gone. So the roots of these passes are kept, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gradtui.monitor.backward_root import BackwardRoot, root_of
 from gradtui.monitor.gradients import GradNorms, versions_of
 from gradtui.monitor.graph import nodes_behind
 from gradtui.probe.norms import gradient_norms
@@ -26,11 +28,14 @@ MOST_PASSES = 256
 
 
 class _Running(threading.local):
-    """A _Running holds the leaves of the pass that a thread is in."""
+    """A _Running holds the leaves of the pass that a thread is in, their gradients before it, and its root."""
 
     def __init__(self) -> None:
         self.depth = 0
         self.leaves: dict[int, Tensor] = {}
+        self.before: dict[int, tuple[int, int]] = {}
+        """By the id of a leaf: the id and the version of its gradient; nothing where it had none."""
+        self.root: BackwardRoot | None = None
 
 
 class EarlyPasses:
@@ -47,6 +52,9 @@ class EarlyPasses:
         """Optimizers that were made since the first step, and whose parameters are not yet known."""
         self._known: dict[int, tuple[np.ndarray | Tensor, int, int, int]] = {}
         """By the id of a parameter: norms, its place among them, the id of its gradient, and the gradient's version."""
+        self._roots: dict[int, dict[int, BackwardRoot | None]] = {}
+        """By the id of a parameter: the roots of the passes that its gradient is from, by their numbers."""
+        self._pass_count = 0
 
     def begin(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """Take the arguments of the pass that begins, and find its leaves."""
@@ -60,6 +68,10 @@ class EarlyPasses:
                 leaf = getattr(node, "variable", None)
                 if leaf is not None and (self._wanted is None or id(leaf) in self._wanted):
                     running.leaves[id(leaf)] = leaf
+                    if leaf.grad is not None:
+                        running.before.setdefault(id(leaf), (id(leaf.grad), versions_of([leaf.grad])[0]))
+            if running.depth == 1 and running.leaves:
+                running.root = root_of(args, kwargs, reads=True)
 
     def end(self) -> None:
         """Measure the gradients of a pass that has ended; a pass within another one ends with the other."""
@@ -68,18 +80,23 @@ class EarlyPasses:
         if running.depth:
             return
         leaves, running.leaves = running.leaves, {}
+        before, running.before = running.before, {}
+        root, running.root = running.root, None
         with contextlib.suppress(Exception):
             reached = {number: grad for number, leaf in leaves.items() if (grad := leaf.grad) is not None}
             gradients = list(reached.values())
             norms, versions = gradient_norms(gradients), versions_of(gradients)
+            self._pass_count += 1
             for place, (number, gradient) in enumerate(reached.items()):
+                added_to = number in self._known and before.get(number) == self._known[number][2:]
+                self._roots[number] = (self._roots[number] if added_to else {}) | {self._pass_count: root}
                 self._known[number] = norms, place, id(gradient), versions[place]
         self._left -= 1
         if self._left <= 0:
             self._end()
 
     def _end(self) -> None:
-        self._known, self._wanted, self.over = {}, set(), True
+        self._known, self._roots, self._wanted, self.over = {}, {}, set(), True
 
     def norms_of(self, parameters: Sequence[Tensor | None]) -> GradNorms | None:
         """Return the norms that these parameters had at the end of the newest pass; None if it reached none of them."""
@@ -93,6 +110,14 @@ class EarlyPasses:
         present = np.array([one is not None for one in known])
         return GradNorms(norms, present, ([one[2] for one in found], [one[3] for one in found]))
 
+    def roots_of(self, parameters: Sequence[Tensor | None]) -> list[BackwardRoot | None]:
+        """Return the roots of the passes that these parameters have their gradients from; None for an unknown root."""
+        roots: dict[int, BackwardRoot | None] = {}
+        for parameter in parameters:
+            if parameter is not None and parameter.grad is not None:
+                roots |= self._roots.get(id(parameter), {})
+        return [roots[number] for number in sorted(roots)]
+
     def wait_for(self, optimizers: Iterable[Optimizer]) -> None:
         """Measure from now on only the parameters of these optimizers and of those that are yet to be made."""
         if self._wanted is None:
@@ -100,8 +125,9 @@ class EarlyPasses:
         self._find_new()
         wanted = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
         # Of the others, later passes are not measured.
-        known = {number: one for number, one in list(self._known.items()) if number in wanted}
-        self._known, self._wanted, self._left = known, wanted, MOST_PASSES
+        self._known = {number: one for number, one in list(self._known.items()) if number in wanted}
+        self._roots = {number: one for number, one in list(self._roots.items()) if number in wanted}
+        self._wanted, self._left = wanted, MOST_PASSES
         if not wanted:
             self._end()
 

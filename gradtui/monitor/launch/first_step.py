@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradtui.monitor.backward_root import remember_roots
 from gradtui.monitor.distributed.ranks import check_keeps_gradients
 from gradtui.monitor.endings import end_with_process
 from gradtui.monitor.gradients import remember_norms
@@ -47,6 +48,7 @@ class FirstSteps:
         self._early = early
         if early is not None:
             remember_norms(early.norms_of)
+            remember_roots(early.roots_of)
         self._options = LaunchOptions.from_json(options)
         self._known: dict[int, _HandledOptimizer] = {}
         self._watched: list[_Watched] = []
@@ -106,7 +108,9 @@ class FirstSteps:
         if loose := [p for p in parameters if id(p) not in held]:
             # These may be parts of parameters that DeepSpeed has cut.
             check_keeps_gradients(survey.modules)
-            models.append(self._loose.setdefault(optimizer, _module_of(loose)))
+            # Tensors without a gradient are ones that the model had before they were replaced in it.
+            if trained := [p for p in loose if p.grad is not None or not models]:
+                models.append(self._loose.setdefault(optimizer, _module_of(trained)))
         optimizers = survey.optimizers_of(models, optimizer)
         self._watch(models, optimizers, several=self._trains_others(survey, models))
         for other in optimizers[1:]:

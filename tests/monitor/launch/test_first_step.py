@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import gradtui
 from gradtui.monitor.guard import WatchWarning
+from gradtui.monitor.launch.early_passes import EarlyPasses
 from gradtui.monitor.launch.first_step import MOST_RUNS, FirstSteps
 from gradtui.monitor.launch.options import LaunchOptions
 from gradtui.monitor.launch.process_objects import ProcessObjects
@@ -159,6 +161,14 @@ def test_names_are_those_of_variables_and_differ() -> None:
         "Linear",
         "Linear 2",
     ]
+    weights = {"first.weight": torch.ones(2), "last": torch.ones(2)}
+    scales = [torch.ones(1), torch.ones(1)]
+    assert names_of([*weights.values(), *scales], [""] * 4) == [
+        "first_weight",
+        "last",
+        "scales[0]",
+        "scales[1]",
+    ]
 
 
 def test_a_failure_is_one_warning_and_the_training_continues(
@@ -243,3 +253,66 @@ def test_flat_parts_of_parameters_that_deepspeed_has_cut_are_no_run(recording: R
         optimizer.step()
     optimizer.step()
     assert recording.runs() == []
+
+
+@pytest.mark.parametrize("way", ["added", "dropped", "zeroed", "never", "other"])
+def test_the_loss_of_the_first_step_is_that_of_the_passes_its_gradient_is_from(
+    way: str, home: Path, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The passes before the first step have ended when the model is found, so that their roots have to be kept."""
+    early = EarlyPasses()
+    first_steps = FirstSteps(LaunchOptions(budget=None).to_json(), early)
+    monkeypatch.setattr(recording, "first_steps", first_steps)
+    recording.end()
+    handle = register_optimizer_step_pre_hook(first_steps.before_step)
+    model, other = net(), net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def backward(loss: torch.Tensor) -> float:
+        early.begin([loss], {})
+        loss.backward()  # type: ignore[no-untyped-call]
+        early.end()
+        return loss.item()
+
+    losses: list[float] = []
+    for _ in range(3):
+        before = backward(model(torch.randn(5, 4)).square().mean())
+        if way == "dropped":
+            optimizer.zero_grad()
+        elif way == "zeroed":
+            optimizer.zero_grad(set_to_none=False)
+        elif way == "other":
+            optimizer.zero_grad()
+            backward(other(torch.randn(5, 4)).square().mean())
+        last = backward(model(torch.randn(5, 4)).square().mean()) if way != "never" else before
+        losses.append((before + last) / 2 if way == "added" else last)
+        optimizer.step()
+        optimizer.zero_grad()
+    handle.remove()
+    (run,) = recording.runs()
+    steps, values = run.scalars("loss")
+    assert steps.tolist() == [1, 2, 3]
+    np.testing.assert_allclose(values, losses, rtol=1e-6)
+
+
+class _FabricModule(nn.Module):
+    """What Lightning's Fabric puts around a model, which is a child of it under two names."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._forward_module = self._original_module = model
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._forward_module(x)  # type: ignore[no-any-return]
+
+
+def test_a_weight_that_was_replaced_is_no_part_of_its_own_and_fabric_adds_no_names(
+    home: Path, recording: Recording
+) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    nn.utils.parametrizations.weight_norm(model[0])
+    train(_FabricModule(model), optimizer, steps=3)
+    (run,) = recording.runs()
+    assert run.name.endswith("· Sequential")
+    assert run.layer_names == ["0", "2"]

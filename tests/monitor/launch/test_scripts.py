@@ -199,8 +199,11 @@ def test_accumulation_scaling_and_clipping_give_the_norms_of_the_whole_batch(fol
         model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
         scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        losses = []
         for step in range(12):
-            scaler.scale(model(torch.randn(5, 4)).square().mean() / 3).backward()
+            loss = model(torch.randn(5, 4)).square().mean() / 3
+            losses.append(loss.item())
+            scaler.scale(loss).backward()
             if step % 3 == 2:
                 scaler.unscale_(optimizer)
                 oracle.note("model", model)
@@ -209,8 +212,9 @@ def test_accumulation_scaling_and_clipping_give_the_norms_of_the_whole_batch(fol
                 scaler.update()
                 optimizer.zero_grad()
         oracle.tell()
+        print(losses)
     """)
-    folder.python("train.py")
+    losses = json.loads(folder.python("train.py").stdout)
     (run,) = folder.runs()
     expected = np.array(seen(folder)["model"])
     steps, norms = run.layers("grad_norm")
@@ -218,6 +222,7 @@ def test_accumulation_scaling_and_clipping_give_the_norms_of_the_whole_batch(fol
     # Also of the first step, which is noticed when its gradient is clipped already.
     np.testing.assert_allclose(norms, expected, rtol=1e-4)
     np.testing.assert_allclose(run.scalars("grad_norm_clipped")[1], 0.05, rtol=1e-3)
+    np.testing.assert_allclose(run.scalars("loss")[1], np.reshape(losses, (4, 3)).mean(1), rtol=1e-5)
 
 
 @long

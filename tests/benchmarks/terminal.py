@@ -25,8 +25,9 @@ Answer = dict[int, Cell]
 """What some cells show once a key has taken effect, by their index on the screen."""
 ANSWER_SECONDS = 5.0
 """A key that is not answered within this time counts as unanswered."""
-FRAME_SECONDS = 0.2
-"""From the first cell of an answer to its last, with room: an answer is one frame."""
+SETTLING_SECONDS = 1.0
+"""From the first cell that changes after a key to the last cell of its answer, also where both cores are busy and where
+that first cell belongs to no answer."""
 REPEATS = 2
 
 
@@ -158,18 +159,18 @@ def watch(terminals: Sequence[Terminal], seconds: float) -> Iterator[Terminal]:
 def answers_of(terminal: Terminal, key: str, back: str, quiet: float = 1.0) -> tuple[Answer, Answer]:
     """Return what answers a key, and what answers the key that takes its effect back.
 
-    An answer is the cells that keep still for `quiet` seconds without any key, and that show the same after the
-    key each time. Raises CannotMeasure where a key has no answer.
+    An answer is the cells that keep still for `quiet` seconds without any key, and that each of the two keys changes to
+    the same each time. Raises CannotMeasure where a key has no answer.
     """
     began = terminal.moment
     terminal.stay(quiet)
     still = [index for index, moment in enumerate(terminal.screen.changes) if moment <= began]
     found = [_cells_changed_by(terminal, pressed, still) for pressed in (key, back) * REPEATS]
     first, second = _common(found[0::2]), _common(found[1::2])
-    # A cell that shows the same after either key answers neither.
-    both = {index for index, cell in first.items() if second.get(index) == cell}
-    first, second = ({i: cell for i, cell in answer.items() if i not in both} for answer in (first, second))
-    if not first or not second:
+    # A cell that only one key seems to change was drawn at that moment by chance, as a part of another frame.
+    both = [index for index, cell in first.items() if second.get(index, cell) != cell]
+    first, second = ({index: answer[index] for index in both} for answer in (first, second))
+    if not both:
         raise CannotMeasure("a key changes nothing that would keep still without it")
     return first, second
 
@@ -181,7 +182,7 @@ def _cells_changed_by(terminal: Terminal, key: str, still: list[int]) -> Answer:
         return [index for index in still if screen.changes[index] > pressed]
 
     terminal.until(lambda screen: bool(changed(screen)), ANSWER_SECONDS, "answer to a key")
-    terminal.stay(FRAME_SECONDS)
+    terminal.stay(SETTLING_SECONDS)
     return {index: terminal.screen.cells[index] for index in changed(terminal.screen)}
 
 
@@ -195,6 +196,8 @@ def seconds_to_answer(terminal: Terminal, key: str, answer: Answer) -> float:
     """Press a key, and return the seconds until the first cell of its answer is there. Raises CannotMeasure."""
     # A cell that shows the answer already cannot tell when it comes.
     cells = [(index, cell) for index, cell in answer.items() if terminal.screen.cells[index] != cell]
+    if not cells:
+        raise CannotMeasure("the screen shows the answer to a key before it is pressed")
     pressed = terminal.press(key)
     seen = terminal.until(
         lambda screen: any(screen.cells[index] == cell for index, cell in cells),

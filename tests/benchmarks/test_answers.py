@@ -10,17 +10,20 @@ from tests.benchmarks.figures import CannotMeasure
 from tests.benchmarks.terminal import Terminal, answers_of, seconds_to_answer
 from tests.support.terminal_programs import environment, program
 
-# A clock in the first line ticks all the time; + and - change a number in the second, 0.1 s later.
+# A clock in the first line ticks all the time; + and - change a number in the second, 0.1 s later. The third line shows
+# something else after each -, so that its change by + alone is no answer.
 CLOCK_AND_NUMBER = """
 import select
-tick = number = 0
+tick = number = presses = 0
 while True:
     tick += 1
     say(f"\\x1b[1;1H{tick:9}")
     if select.select([0], [], [], 0.02)[0]:
-        number += {b"+": 1, b"-": -1}.get(os.read(0, 1), 0)
+        by = {b"+": 1, b"-": -1}.get(os.read(0, 1), 0)
+        number, presses = number + by, presses + 1
         time.sleep(0.1)
         say(f"\\x1b[2;1H{number:9}")
+        say("\\x1b[3;1H" + ("+" if by > 0 else str(presses % 10)))
 """
 
 
@@ -31,7 +34,8 @@ def _begin(terminal: Terminal) -> None:
     terminal.until(lambda screen: "0" in screen.line(1), 20, "number")
 
 
-def test_the_answer_is_what_the_key_changed() -> None:
+def test_the_answer_is_what_the_key_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.benchmarks.terminal.SETTLING_SECONDS", 0.3)
     with closing(Terminal(program(CLOCK_AND_NUMBER), (20, 3), environment())) as terminal:
         _begin(terminal)
         there, back = answers_of(terminal, "+", "-", quiet=0.3)

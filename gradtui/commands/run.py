@@ -190,6 +190,7 @@ def _resumed_run(args: Namespace) -> Path:
     from gradtui.runs.errors import RunError
     from gradtui.runs.folder import EXPERIMENT_FILE
     from gradtui.runs.library import find_run
+    from gradtui.training.forks import require_checkpoints
 
     if args.experiment is not None or args.assignments:
         raise BadInput(
@@ -198,6 +199,7 @@ def _resumed_run(args: Namespace) -> Path:
         )
     try:
         folder = find_run(args.resume, chosen_root(args)).absolute()
+        require_checkpoints(folder)
         _check_resumable(folder, args.steps)
         experiment = load(folder / EXPERIMENT_FILE)
         _check_nproc(args, experiment)

@@ -9,9 +9,10 @@ from gradtui.experiment import Experiment, from_dict, net_shape, set_fields
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.overrides import diff
+from gradtui.runs.bounded_reads import NO_ANSWER, answers
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import EventLog, rollback_step
-from gradtui.runs.folder import RUN_FILE
+from gradtui.runs.folder import CHECKPOINT_FOLDER, RUN_FILE
 from gradtui.runs.meta import Parent, read_meta, read_origin
 from gradtui.training.checkpoints.files import list_checkpoints, list_rollbacks, read_header
 from gradtui.training.launch import create_run
@@ -48,6 +49,7 @@ def fork_of(run: Path, step: int | None = None) -> Fork:
     """
     if (run / RUN_FILE).exists() and read_meta(run).kind == "script":
         raise RunError(f"{run.name}: was trained by a script; only runs of an experiment can be forked")
+    require_checkpoints(run)
     there = _checkpoints(run)
     if not there:
         raise RunError(
@@ -64,6 +66,12 @@ def fork_of(run: Path, step: int | None = None) -> Fork:
         raise RunError(f"{run.name}@{step}: no checkpoint at this step; there are checkpoints at {steps}")
     path = there[step]
     return Fork(run, step, path, from_dict(read_header(path)["experiment"]))
+
+
+def require_checkpoints(run: Path) -> None:
+    """Raise RunError where the file server of a run's checkpoints does not answer."""
+    if not answers(run / CHECKPOINT_FOLDER):
+        raise RunError(f"{run / CHECKPOINT_FOLDER}: {NO_ANSWER}")
 
 
 def _checkpoints(run: Path) -> dict[int, Path]:

@@ -24,6 +24,7 @@ from tests.support.dead_server import DeadServer
 from tests.support.person_terminal import PersonTerminal, patched
 from tests.support.run_folders import make
 from tests.support.studies import DEPTHS, sigmoids, write_run
+from tests.support.terminal_screen import TerminalScreen
 
 GOOD, BAD = "20260101-000000-good", "20260101-000001-bad"
 KEYS = {"\x1b": "esc", " ": "space", "\r": "enter"}
@@ -53,18 +54,35 @@ def opened(home: Path, tmp_path: Path) -> Iterator[Open]:
 
 
 def assert_keys_work(terminal: PersonTerminal, after: str) -> None:
-    """The list of keys comes and goes."""
+    """The list of keys, or a dialog that came late, comes and goes."""
+
+    def covered(screen: TerminalScreen) -> bool:
+        # The last line has the keys of the screen itself.
+        return "─ Keys ─" in screen.text or "esc back" in screen.text[: screen.text.rstrip().rfind("\n")]
+
     for _ in range(3):
         terminal.press("?")
         try:
-            terminal.until(lambda screen: "Everywhere" in screen.text or "esc back" in screen.text, 4, after)
+            terminal.until(covered, 4, after)
+            terminal.press("\x1b")
+            terminal.until(lambda screen: not covered(screen), 4, after)
         except CannotMeasure:
             # It was pressed into something that was about to close.
             continue
-        terminal.press("\x1b")
-        terminal.stay(0.3)
         return
     raise AssertionError(f"no key is answered after {after}")
+
+
+def assert_left_by_q(terminal: PersonTerminal) -> None:
+    """The app ends by q, in order, and leaves the terminal as it was."""
+    end = time.monotonic() + 60
+    with contextlib.suppress(CannotMeasure):
+        # Raised as soon as the program has ended. A first q may close a screen, or come with an escape as one key.
+        while time.monotonic() < end:
+            terminal.press("q")
+            terminal.stay(1.0)
+    assert terminal.until_ended(6) == 0
+    assert terminal.faults() == []
 
 
 def command_on(server: DeadServer, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -118,6 +136,25 @@ def test_no_command_waits_for_ever(dead: str, home: Path, tmp_path: Path) -> Non
         assert listed.returncode == 0
         assert len(listed.stdout.splitlines()) == 2
         assert command_on(server, home, "diagnose", GOOD).returncode == 0
+
+
+@pytest.mark.long
+def test_checkpoints_and_trash_that_do_not_answer(home: Path, tmp_path: Path) -> None:
+    for name in (GOOD, BAD):
+        (home / "runs" / name).mkdir(parents=True)
+        write_run(home / "runs" / name, sigmoids())
+    for name in ("trash", "checkpoints"):
+        (tmp_path / name).mkdir()
+    trash = DeadServer(home / "runs" / ".trash", tmp_path / "trash")
+    trash.die()
+    assert command_on(trash, home, "runs").returncode == 0
+    checkpoints = DeadServer(home / "runs" / BAD / "checkpoints", tmp_path / "checkpoints")
+    checkpoints.die()
+    assert command_on(checkpoints, home, "diagnose", BAD).returncode == 0
+    for way in ("--from", "--resume"):
+        result = command_on(checkpoints, home, "run", way, BAD, "--steps", "90")
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr == f"gradtui: {checkpoints.folder}: its file server does not answer\n"
 
 
 @pytest.mark.long
@@ -193,7 +230,9 @@ def test_screen_is_left_from(screen: str, dead: str, opened: Open, home: Path) -
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("dead", ["runs/" + BAD, "runs", "."])
+@pytest.mark.parametrize(
+    "dead", ["runs/" + BAD, "runs", ".", "runs/.trash", f"runs/{BAD}/checkpoints", "studies", "cache"]
+)
 def test_every_key_works(dead: str, opened: Open) -> None:
     terminal, server = opened(Path(dead))
     server.die()
@@ -204,9 +243,21 @@ def test_every_key_works(dead: str, opened: Open) -> None:
         terminal.press("\x1b")
         terminal.stay(0.2)
         assert_keys_work(terminal, KEYS.get(key, key))
-    terminal.press("q")
-    assert terminal.until_ended(6) == 0
-    assert terminal.faults() == []
+    assert_left_by_q(terminal)
+
+
+@pytest.mark.long
+def test_list_of_runs_whose_trash_does_not_answer(opened: Open) -> None:
+    terminal, server = opened(Path("runs/.trash"))
+    terminal.press("r")
+    terminal.until_text("good")
+    server.die()
+    terminal.press("\x1b[B")
+    for key in ("d", "y", "u"):
+        terminal.press(key)
+        terminal.stay(0.5)
+        assert_keys_work(terminal, key)
+    assert_left_by_q(terminal)
 
 
 @pytest.mark.long
@@ -235,9 +286,7 @@ def test_path_on_a_dead_server_typed_into_a_dialog(ways: dict[str, str], opened:
         terminal.press("\x1b")
         terminal.stay(0.4)
     assert_keys_work(terminal, "the dialog")
-    terminal.press("q")
-    assert terminal.until_ended(6) == 0
-    assert terminal.faults() == []
+    assert_left_by_q(terminal)
 
 
 @pytest.mark.long
@@ -255,8 +304,7 @@ def test_another_run_is_shown(opened: Open) -> None:
     terminal.stay(0.5)
     terminal.press("\r")
     terminal.until(lambda screen: "good" in screen.line(0) and "step " in screen.line(0), 10, "the other run")
-    terminal.press("q")
-    assert terminal.until_ended(6) == 0
+    assert_left_by_q(terminal)
 
 
 def test_runs_that_answer_are_listed(tmp_path: Path) -> None:

@@ -323,8 +323,7 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], interrupted_
     diagnosis = diagnose_run(run)
     summary = run_object(run, diagnosis.findings, diagnosis.judged)
     if summary["status"] not in END_STATES or trainer.poll():
-        # The trainer could not write its end, so the folder says what was before: that the run is about to start, or
-        # how it had ended before it was resumed.
+        # The trainer could not write its end, so the folder still says what was before it began.
         summary["status"] = "failed"
     if as_json:
         from gradtui.report.output import to_json

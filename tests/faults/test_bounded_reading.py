@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from gradtui.importing.tensorboard import _whole_records
 from gradtui.runs import events as events_module
 from gradtui.runs.events import EventLog
 from gradtui.runs.jsonl import FIRST_BYTES, LAST_BYTES, MOST_BYTES
+from gradtui.runs.library import Library
 from tests.support.bounded_command import run_command
 from tests.support.run_folders import make
 
@@ -107,3 +109,30 @@ def test_hole_in_a_file_of_tensorboard_holds_no_records(tmp_path: Path) -> None:
     file.write_bytes(2 * ((5).to_bytes(8, "little") + b"head" + b"event" + b"tail"))
     os.truncate(file, 4_000_000_000)
     assert _whole_records(file) == 2
+
+
+def test_list_that_does_not_change_is_looked_at_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of runs that have ended, a tenth is looked at in each round, no file is opened, and every change is seen."""
+    for number in range(40):
+        make(tmp_path, f"run{number:02}", started=1e9 + number)
+    library = Library(tmp_path)
+    listed = library.read()
+    looked_at: list[str] = []
+    stat = os.stat
+
+    def noting(path: str | Path, *rest: Any, **options: Any) -> os.stat_result:
+        looked_at.append(os.path.basename(os.path.dirname(path)))
+        return stat(path, *rest, **options)
+
+    monkeypatch.setattr(os, "stat", noting)
+    monkeypatch.setattr(os, "open", lambda *_, **__: pytest.fail("a file was opened"))
+    seen: set[str] = set()
+    for _ in range(10):
+        looked_at.clear()
+        assert library.read(hastily=True) is listed
+        part = {name for name in looked_at if name.startswith("run")}
+        assert len(part) == 4
+        seen |= part
+    assert len(seen) == 40

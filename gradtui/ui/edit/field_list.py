@@ -71,7 +71,7 @@ class FieldList(Widget, can_focus=True):
     }
     """
 
-    rows: reactive[tuple[FieldRow, ...]] = reactive((), layout=True)
+    rows: reactive[tuple[FieldRow, ...]] = reactive((), repaint=False)
     cursor = reactive(0)
 
     @dataclass
@@ -115,6 +115,15 @@ class FieldList(Widget, can_focus=True):
         self.rows = tuple(rows)
         paths = [row.path for row in self.rows]
         self.cursor = paths.index(here) if here in paths else self.validate_cursor(self.cursor)
+
+    def watch_rows(self, before: tuple[FieldRow, ...], rows: tuple[FieldRow, ...]) -> None:
+        """Paint the lines that changed. The screen is laid out again only for another number of lines."""
+        if len(before) != len(rows):
+            self.refresh(layout=True)
+            return
+        changed = [y for y, (old, new) in enumerate(zip(before, rows, strict=True)) if old != new]
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     def watch_cursor(self) -> None:
         """Bring the line of the cursor into view, and post its field."""

@@ -31,7 +31,7 @@ from gradtui.ui.screens.lab.lab_screen import LabScreen
 FOLDER = Path(__file__).parent
 
 TRAINED = ("space", "~")
-LOOK = (*TRAINED, "g", *("right",) * 7)
+LOOK = (*TRAINED, "2", *("right",) * 7)
 """The eighth layer pointed at."""
 
 CHECKED = 8.0
@@ -45,12 +45,12 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "lab": ((120, 36), "sigmoid-20", TRAINED),
     "narrow": ((80, 24), "sigmoid-20", TRAINED),
     "builder": ((120, 36), "sigmoid-20", ("enter", "down", "down", "right")),
-    "net": ((120, 36), "resnet-20", ("down",)),
-    "travel": ((120, 36), "explode-relu-gain", (*TRAINED, "g", "b", "up")),
+    "net": ((120, 36), "resnet-20", ("down", "tab", "tab", "z")),
+    "travel": ((120, 36), "explode-relu-gain", (*TRAINED, "2", "b", "up")),
     "theory": ((120, 36), "sigmoid-20", (*LOOK, "m")),
     "layer": ((120, 36), "sigmoid-20", (*LOOK, "enter")),
     "curves": ((120, 36), "relu-20", (*TRAINED, "3", "y", "v", "v", "left", "left", "left")),
-    "keys": ((120, 36), "sigmoid-20", (*TRAINED, "g", "?")),
+    "keys": ((120, 36), "sigmoid-20", (*TRAINED, "2", "?")),
     "light": ((120, 36), "sigmoid-20", TRAINED),
     "sixteen": ((120, 36), "sigmoid-20", TRAINED),
     "cures": ((120, 36), "sigmoid-20", (*TRAINED, "c")),
@@ -73,7 +73,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "runs": ((120, 36), "sigmoid-20", ("r",)),
     "compare": ((120, 36), "sigmoid-20", ("r", "space", "space", "space", "C", "-")),
     "study": ((120, 36), "sigmoid-20", ("S", "enter", "-")),
-    "watched": ((120, 36), "sigmoid-20", ("r", "enter", "g")),
+    "watched": ((120, 36), "sigmoid-20", ("r", "enter", "2")),
     "plane": ((120, 36), "spirals-residual", (*TRAINED, "D")),
     "plane-sigmoid": ((120, 36), "spirals-sigmoid", (*TRAINED, "D")),
     "units": ((120, 36), "spirals-residual", (*TRAINED, "D", "enter", "right", "right")),

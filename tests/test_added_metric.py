@@ -126,7 +126,7 @@ async def test_added_metric_is_drawn_in_the_lab(run: Run, sparsity: Metric) -> N
         await lab_of(pilot)
         await until(pilot, lambda: metrics.get("grad_norm").title in screen_text(app))
         for _ in metrics.registered():
-            await pilot.press("g", "m")
+            await pilot.press("2", "m")
             if sparsity.title in screen_text(app):
                 break
         await until(pilot, lambda: sparsity.title in screen_text(app))

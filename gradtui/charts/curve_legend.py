@@ -93,9 +93,11 @@ def draw_curve_legend(
         # The end of a curve matters most, and is mostly at the right: so in the middle too, and left of all ends.
         before_ends = max(GUTTER, min((x for _, x in ends), default=width) - wide)
         columns = (width - wide, GUTTER, GUTTER + max(0, width - GUTTER - wide) // 2, before_ends)
+        last = top + rows - len(lines)
         places = [
             (row, column)
-            for row in (top, top + rows - len(lines))
+            # The corners come first, since the first of several places that hide equally much is taken.
+            for row in (top, last, *range(top + 1, last))
             for column in columns
             if not _hides(ends, row, column, len(lines), wide)
         ]

@@ -17,6 +17,7 @@ from gradtui.experiment.cures import CURES, cure
 from gradtui.experiment.errors import nearest
 from gradtui.experiment.net_plan import hidden_depth
 from gradtui.study.spec import CHANGE, DEPTH, MOST_EXPERIMENTS, Change, StudySpec
+from gradtui.words import several
 
 DEFAULT_CHECKPOINTS = 4
 """Checkpoints of a run whose experiment asks for none, so that a power failure costs a quarter of it at most."""
@@ -71,7 +72,7 @@ class Member:
         """Return in words what distinguishes it, without its seed and the axes in `without`; it may be empty."""
         point = {path: value for path, value in self.point if path not in without}
         change = "" if CHANGE in without else self.change
-        return " · ".join(filter(None, (change, _in_words(point))))
+        return " · ".join(filter(None, (change, _in_words(point, self.depth))))
 
 
 def plan(spec: StudySpec) -> tuple[Member, ...]:
@@ -102,9 +103,7 @@ def axes_of(axis: str, spec: StudySpec) -> tuple[str, ...]:
     """Return the paths of the grid that an axis stands for: those that change the depth, or the axis itself."""
     if axis != DEPTH:
         return (axis,)
-    return tuple(
-        path for path in spec.grid if path.startswith("net.") and path.endswith((".repeat", ".layers"))
-    )
+    return tuple(path for path in spec.grid if _changes_depth(path))
 
 
 def value_at(experiment: Experiment, path: str) -> Any:
@@ -201,7 +200,11 @@ def _member(
         if cured == experiment:
             raise ExperimentError(f"change.{index}.cure", change.cure, problem="changes nothing in this net")
         experiment = cured
-    parts = [name_of(change), _in_words(dict(point)), f"seed {seed}" if len(spec.seeds) > 1 else ""]
+    parts = [
+        name_of(change),
+        _in_words(dict(point), hidden_depth(experiment)),
+        f"seed {seed}" if len(spec.seeds) > 1 else "",
+    ]
     name = " · ".join(filter(None, parts)) or experiment.name
     run = experiment.run
     if not run.checkpoint_every:
@@ -218,5 +221,16 @@ def _refuse_duplicates(members: list[Member]) -> None:
             raise ExperimentError("study", problem=f"{member.name} is the same experiment as {first.name}")
 
 
-def _in_words(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{path.rpartition('.')[2].replace('_', ' ')} {value}" for path, value in values.items())
+def _changes_depth(path: str) -> bool:
+    return path.startswith("net.") and path.endswith((".repeat", ".layers"))
+
+
+def _in_words(values: Mapping[str, Any], depth: int | None = None) -> str:
+    """Return values in words. depth: that of the experiment, which stands for the one value that changes it."""
+    deeper = [path for path in values if _changes_depth(path)]
+    return ", ".join(
+        several(depth, "layer")
+        if depth is not None and deeper == [path]
+        else f"{path.rpartition('.')[2].replace('_', ' ')} {value}"
+        for path, value in values.items()
+    )

@@ -16,6 +16,7 @@ from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.theme import Theme
 
 from gradtui.ui.app_lessons import Lessons
 from gradtui.ui.chart_imports import import_charts
@@ -25,7 +26,7 @@ from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.settings_store import SettingsStore
 from gradtui.ui.terminal.daemon_threads import DaemonThreads
 from gradtui.ui.terminal.terminal_app import TerminalApp
-from gradtui.ui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, fitting_theme
+from gradtui.ui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, fitting_theme, readable
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -103,6 +104,11 @@ class GradtuiApp(TerminalApp):
         """
         self.ending.started()
         asyncio.get_running_loop().set_default_executor(DaemonThreads(MAX_THREADS))
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """Return a theme by its name, with colours in which letters can be read."""
+        theme = super().get_theme(theme_name)
+        return readable(theme) if theme is not None else None
 
     def _settled_theme(self) -> str:
         store = self.settings_store

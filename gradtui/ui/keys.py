@@ -29,6 +29,11 @@ NOTE_KEY = Binding(
 )
 """The key that every screen with a run has."""
 
+LIVE_KEY = Binding(
+    "escape", "live", "live", key_display="esc", tooltip="Go back to the newest step.", id="lab.live"
+)
+"""The key that leads back to the newest step; it stands before the one that leads back from the screen."""
+
 TIME_KEYS: list[BindingType] = [
     Binding("m", "metric(True)", "metric", tooltip="Show another metric of the layers.", id="lab.measure"),
     Binding("M", "metric(False)", "previous metric", show=False, id="lab.measure-back"),
@@ -53,9 +58,6 @@ TIME_KEYS: list[BindingType] = [
         "first bad step",
         tooltip="Go to the step where the problem began.",
         id="lab.first-bad",
-    ),
-    Binding(
-        "escape,n", "live", "live", key_display="esc", tooltip="Go back to the newest step.", id="lab.live"
     ),
     Binding(
         "slash",
@@ -109,9 +111,9 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Measure the net before training.",
         id="lab.initial",
     ),
-    Binding("1,e", "tab('net')", "net", show=False, tooltip="Go to the net.", id="lab.net"),
+    Binding("1", "tab('net')", "net", show=False, tooltip="Go to the net.", id="lab.net"),
     Binding(
-        "2,g", "tab('gradient')", "gradient", show=False, tooltip="Go to the gradients.", id="lab.gradient"
+        "2", "tab('gradient')", "gradient", show=False, tooltip="Go to the gradients.", id="lab.gradient"
     ),
     Binding("3", "tab('curves')", "curves", show=False, tooltip="Go to loss and accuracy.", id="lab.curves"),
     Binding("4", "tab('findings')", "findings", show=False, tooltip="Go to the findings.", id="lab.findings"),
@@ -180,6 +182,7 @@ LAB_KEYS: list[BindingType] = [
         "U", "edit('redo')", "redo", show=False, tooltip="Redo the edit that was undone last.", id="lab.redo"
     ),
     *TIME_KEYS,
+    LIVE_KEY,
     Binding(
         "escape",
         "back",

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from rich.style import Style
+from textual.color import BLACK, WHITE, Color
 from textual.theme import BUILTIN_THEMES, Theme
+
+if TYPE_CHECKING:
+    from textual.app import App
 
 DARK = Theme(
     name="gradtui-dark",
@@ -93,6 +99,72 @@ ANSI_LIGHT = replace(
 letters of magenta and cyan cannot be read on blue."""
 
 _LIGHT_GROUNDS = frozenset({"7", "15"})
+
+CURSOR_CONTRAST = 3.0
+"""The least contrast of coloured letters with the ground of the chosen line, where they are bold."""
+READABLE_CONTRAST = 4.5
+"""The least contrast of letters with their ground, as the Web Content Accessibility Guidelines ask."""
+_OF_LETTERS = ("secondary", "accent", "success", "warning", "error")
+"""The colours of a theme in which gradtui writes letters; Textual uses most of them for areas only."""
+_DEFAULT_GROUNDS = {True: "#121212", False: "#efefef"}
+"""The grounds of a dark and of a light theme that names none."""
+
+
+def readable(theme: Theme) -> Theme:
+    """Return a theme whose colours of letters stand out from its ground; those that do not are moved away from it.
+
+    Themes of the terminal's own colours stay as they are: their owner has made them readable.
+    """
+    if theme.name.startswith("ansi"):
+        return theme
+    known = _MADE.get(theme.name)
+    if known is not None and known[0] is theme:
+        return known[1]
+    ground = Color.parse(theme.background or _DEFAULT_GROUNDS[theme.dark])
+    changed: dict[str, Any] = {}
+    for name in _OF_LETTERS:
+        given = getattr(theme, name)
+        colour = Color.parse(given) if given is not None else None
+        while colour is not None and contrast(colour, ground) < READABLE_CONTRAST:
+            colour = colour.blend(WHITE if theme.dark else BLACK, 0.08)
+            changed[name] = colour.hex
+    made = replace(theme, **changed) if changed else theme
+    _MADE[theme.name] = theme, made
+    return made
+
+
+_MADE: dict[str, tuple[Theme, Theme]] = {}
+"""What `readable` has returned, by the theme's name: it is asked for with each style."""
+
+
+def cursor_style(app: App[Any]) -> Style | None:
+    """Return the one style of the chosen line where the colours of its parts could not be read on the cursor's ground.
+
+    None where they can. With the terminal's own colours they cannot: in reverse, each would be another ground.
+    """
+    if app.native_ansi_color:
+        return Style(reverse=True)
+    theme = app.current_theme
+    ground = Color.parse(app.theme_variables["block-cursor-background"])
+    letters = [colour for name in _OF_LETTERS if (colour := getattr(theme, name)) is not None]
+    if all(contrast(Color.parse(colour), ground) >= CURSOR_CONTRAST for colour in letters):
+        return None
+    return Style(
+        color=ground.get_contrast_text(1.0).rich_color, bgcolor=ground.rich_color, bold=True, reverse=False
+    )
+
+
+def contrast(one: Color, other: Color) -> float:
+    """Return the contrast of two colours, from 1 to 21, as the guidelines define it."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    linear = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
+    )
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def fitting_theme(colours: str | None, environ: Mapping[str, str]) -> str:

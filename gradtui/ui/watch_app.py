@@ -92,9 +92,7 @@ class OutputScreen(ModalScreen[None], OneAnswer[None]):
         lines, code = self._shown = now
         frame = self.query_one(TextFrame)
         at_end = frame.scroll_offset.y >= frame.max_scroll_y - 1
-        frame.border_subtitle = (
-            "ctrl+c interrupts it · esc shows the run · q leaves" if code is None else _ended(code)
-        )
+        frame.keys = "ctrl+c interrupts it · esc shows the run · q leaves" if code is None else _ended(code)
         self.query_one(Static).update(Content("\n".join(lines) or "It has printed nothing yet."))
         if at_end:
             frame.scroll_end(animate=False)

@@ -51,6 +51,7 @@ def test_every_change_is_crossed_with_every_grid_point_and_seed() -> None:
     assert found.on("depth") == 21
     assert found.on("net.0.width") == 64
     assert found.label("net.1.repeat") == "residual · lr 0.3"
+    assert found.name == "residual · 21 layers, lr 0.3 · seed 1", "with the word of the axis"
     assert {member.seed for member in members[:12]} == {0}, "seed by seed"
 
 

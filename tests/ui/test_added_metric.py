@@ -63,7 +63,7 @@ async def test_added_metric_has_a_chart_a_figure_and_a_curve_of_each_layer(spars
         lab = await lab_of(pilot)
         await until(pilot, lambda: lab.followed is not None and lab.followed.data is not None)
         await until(pilot, lambda: "96% in dense3" in screen_text(app))
-        await pilot.press("g", "m")
+        await pilot.press("2", "m")
         await until(pilot, lambda: "zeros from 25% (dense1) to 96% (dense3)" in screen_text(app))
         assert sparsity.title in screen_text(app)
         await pilot.press("home", "enter")

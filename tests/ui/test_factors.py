@@ -67,7 +67,7 @@ async def test_a_key_of_the_lab_shows_the_product_with_its_parts(size: tuple[int
     async with app.run_test(size=size) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.snapshot is not None)
-        await pilot.press("g", "P")
+        await pilot.press("2", "P")
         await until(pilot, lambda: bool(lab.query(FactorChart)))
         text = screen_text(app)
         assert "0.24 × 0.24 × 0.24 × … = 4e-13 after 20 layers" in text
@@ -100,7 +100,7 @@ async def test_the_page_of_a_layer_has_the_product_too() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.snapshot is not None)
-        await pilot.press("g", "right", "right", "enter")
+        await pilot.press("2", "right", "right", "enter")
         await until(pilot, lambda: "layer 2 of 21" in screen_text(app))
         await pilot.press("P")
         await until(pilot, lambda: "after 20 layers" in screen_text(app))
@@ -114,7 +114,7 @@ async def test_a_recurrent_net_has_the_factors_of_its_steps_of_time() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.snapshot is not None)
-        await pilot.press("g", "P")
+        await pilot.press("2", "P")
         await until(pilot, lambda: "0.5 × 0.5 × 0.5 × … = 1.9e-9 after 29 steps back" in screen_text(app))
 
 
@@ -123,5 +123,5 @@ async def test_a_run_that_has_no_factors_says_so(make_run: MakeRun) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.snapshot is not None)
-        await pilot.press("g", "P")
+        await pilot.press("2", "P")
         await until(pilot, lambda: any("not recorded in this run" in n.message for n in app._notifications))

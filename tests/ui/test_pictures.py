@@ -75,7 +75,7 @@ async def _idle(pilot: Pilot[None]) -> None:
 async def _watching(pilot: Pilot[None]) -> None:
     lab = await lab_of(pilot)
     await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
-    await pilot.press("g")
+    await pilot.press("2")
     await settled(pilot)
 
 
@@ -103,7 +103,7 @@ async def _twin(pilot: Pilot[None]) -> None:
     lab = await lab_of(pilot)
     lab.open_run(twin, adopt=True, against=sick)
     await until(pilot, lambda: "vanishing gone" in screen_text(pilot.app))
-    await pilot.press("g")
+    await pilot.press("2")
     await settled(pilot)
 
 
@@ -143,7 +143,7 @@ async def _compared(pilot: Pilot[None]) -> None:
     write_label(run.with_name(f"{run.name}-b"), Label("its copy"))
     await pilot.press("r")
     await until(pilot, lambda: "its copy" in screen_text(pilot.app))
-    await pilot.press("a", "C")
+    await pilot.press("asterisk", "C")
     await until(pilot, lambda: screen_text(pilot.app).count("▲ vanishing") == 2)
     await settled(pilot, 12)
 

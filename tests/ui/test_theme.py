@@ -7,11 +7,12 @@ from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.theme import BUILTIN_THEMES
 
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.terminal.terminal_caps import NoColourFilter
-from gradtui.ui.theme import DARK, LIGHT, fitting_theme
+from gradtui.ui.theme import DARK, LIGHT, contrast, fitting_theme
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
@@ -49,6 +50,23 @@ def test_pictures_and_tests_do_not_depend_on_where_they_are_made(monkeypatch: py
 
 def test_a_terminal_of_unknown_colours_has_its_own() -> None:
     assert fitting_theme(None, {}) == "ansi-dark"
+
+
+@pytest.mark.parametrize("name", [name for name in BUILTIN_THEMES if not name.startswith("ansi")])
+def test_letters_of_every_theme_stand_out_from_its_ground(name: str) -> None:
+    theme = GradtuiApp().get_theme(name)
+    assert theme is not None
+    ground = theme.to_color_system().generate()["background"]
+    for colour in (theme.secondary, theme.accent, theme.success, theme.warning, theme.error):
+        assert colour is None or contrast(Color.parse(colour), Color.parse(ground)) >= 4.5, colour
+
+
+def test_contrast_is_that_of_the_guidelines() -> None:
+    black, white = Color.parse("#000000"), Color.parse("#ffffff")
+    assert contrast(black, white) == contrast(white, black) == pytest.approx(21.0)
+    # Values of the guidelines' own examples: grey #767676 is the lightest that passes on white.
+    assert contrast(Color.parse("#767676"), white) == pytest.approx(4.54, abs=0.01)
+    assert contrast(Color.parse("#777777"), white) == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("theme", [DARK.name, LIGHT.name, "ansi-dark", "ansi-light", "nord", "textual-light"])
@@ -134,6 +152,34 @@ async def test_the_chosen_line_of_a_list_stands_out_with_16_colours() -> None:
             text for strip in strips for text, style, _ in strip if style is not None and style.reverse
         ]
         assert any("relu-20" in text for text in reversed_texts), reversed_texts
+
+
+@pytest.mark.parametrize("theme", [DARK.name, LIGHT.name, "textual-light", "textual-dark", "nord"])
+async def test_the_chosen_line_can_be_read_in_lists_and_tables(make_run: MakeRun, theme: str) -> None:
+    make_run()
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        app.theme = theme
+        for key, words in (("p", "20 sigmoid layers: almost no"), ("r", "sigmoid-20"), ("tab", "optimizer")):
+            await pilot.press(key)
+            await until(pilot, lambda words=words: words in screen_text(app))
+            await pilot.pause(0.2)
+            cursor = Color.parse(app.theme_variables["block-cursor-background"]).rich_color
+            on_cursor = [
+                (text, style)
+                for strip in app.screen._compositor.render_strips()
+                for text, style, _ in strip
+                if style is not None and style.bgcolor == cursor and any(map(str.isalnum, text))
+            ]
+            assert any(words[:8] in text for text, _ in on_cursor), (key, on_cursor)
+            for text, style in on_cursor:
+                assert style.color is not None
+                letters = Color.from_rich_color(style.color)
+                assert contrast(letters, Color.from_rich_color(cursor)) >= 3.0, (key, text, style)
+            if app.screen is not lab:
+                await pilot.press("escape")
+                await until(pilot, lambda: app.screen is lab)
 
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])

@@ -26,7 +26,7 @@ async def seen(pilot: Pilot[None]) -> LabScreen:
     lab = await lab_of(pilot)
     await until(pilot, lambda: lab.followed is not None and lab.followed.data is not None)
     await until(pilot, lambda: bool(lab.query(Waterfall)) and "weaker" in screen_text(pilot.app))
-    await pilot.press("g")
+    await pilot.press("2")
     await until(pilot, lambda: lab.query_one(GradientPane).has_focus)
     return lab
 
@@ -157,6 +157,12 @@ async def test_the_layer_page_and_its_neighbours(make_run: MakeRun) -> None:
         await pilot.press("right")
         await pilot.pause(0.2)
         assert "layer 21 of 21" in screen_text(app), "the last layer has no neighbour after it"
+        page = app.screen
+        assert isinstance(page, LayerScreen)
+        page.cursor.go_to(50)
+        await pilot.press("escape")
+        assert not page.cursor.in_the_past, "first back to the newest step"
+        assert app.screen is page
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is lab)
         assert lab.query_one(GradientPane).pointed == 20
@@ -184,7 +190,7 @@ async def test_a_narrow_terminal_shows_one_tab_and_reaches_all(make_run: MakeRun
             assert app.focused is not None
             assert app.focused.region.area, "what has the focus is on the screen"
         assert set(seen_tabs) == {"net", "gradient", "curves", "findings"}
-        await pilot.press("g")
+        await pilot.press("2")
         await pilot.pause(0.1)
         for key, words in [("1", "Training"), ("2", "weaker"), ("3", "Accuracy"), ("4", "vanishing")]:
             lab.query_one(GradientPane).focus()

@@ -140,7 +140,7 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> ExplosionSign:
 def _compared(gradient: str, here: str, profile: Profile, step: int) -> str:
     """Return how strong a gradient was at the start, and how strong it is now where it no longer explodes."""
     if np.isfinite(profile.now) and profile.now < EXPLODING_DECADES:
-        now = f"at step {step} (now {times(profile.now)}): "
+        now = f"at step {step} (recently {times(profile.now)}): "
         return f"The {gradient} was {times(profile.start)} that {here} {now}"
     return f"The {gradient} is {times(profile.start)} that {here}: "
 

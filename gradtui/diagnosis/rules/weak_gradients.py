@@ -149,7 +149,7 @@ def _over_time(case: Case) -> Finding | None:
     if np.isfinite(slope):
         words += f": each step back multiplies it by about {number(10**-slope)}"
     if np.isfinite(profile.now) and len(profile) > 1:
-        words += f" (now {times(profile.now)})"
+        words += f" (recently {times(profile.now)})"
     recurrent = [index for index, kind in enumerate(case.evidence.kinds) if kind in RECURRENT]
     return Finding.of(
         "vanishing",

@@ -55,9 +55,9 @@ class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
             border: round $accent; border-title-color: $accent; border-subtitle-color: $text-muted;
             background: $surface;
         }
-        & VerticalScroll { height: auto; max-height: 24; scrollbar-size-vertical: 1; }
+        & VerticalScroll { height: auto; max-height: 60vh; scrollbar-size-vertical: 1; }
         & FieldList { background: $surface; }
-        & Input { display: none; border: none; height: 1; background: $panel; }
+        & Input, & Input:focus { display: none; border: none; height: 1; padding: 0 1; background: $panel; }
         & Input.-typing { display: block; }
         & #doc {
             padding: 0 1; height: auto; min-height: 4; max-height: 6;
@@ -84,7 +84,7 @@ class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
             frame.border_title = Content(self.frame_title)
             yield Input(placeholder="words of a setting, such as clip or data")
             with VerticalScroll(can_focus=False):
-                yield FieldList(label_width=18 if len(self.parts) == 1 else 24)
+                yield FieldList(label_width=18 if len(self.parts) == 1 else 24, alone=True)
             yield Static(id="doc")
         yield KeyLine()
 
@@ -231,7 +231,9 @@ class ValueScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
         }
         & Input { border: tall $border; background: $panel; margin: 1 0 0 0; }
         & Input.-bad { border: tall $error; }
-        & OptionList { height: auto; max-height: 14; border: none; background: $surface; margin: 1 0 0 0; }
+        & OptionList, & OptionList:focus {
+            height: auto; max-height: 14; border: none; background: $surface; margin: 1 0 0 0;
+        }
         & #explain { color: $text-muted; }
         & #verdict { height: 2; color: $text-muted; }
         & #verdict.-bad { color: $error; }

@@ -16,6 +16,9 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from gradtui.ui.theme import cursor_style
+from gradtui.ui.widgets.choice_list import next_with_letter
+
 
 @dataclass(frozen=True)
 class FieldRow:
@@ -67,7 +70,6 @@ class FieldList(Widget, can_focus=True):
         & > .field--arrows { color: $accent; }
         & > .field--cursor { background: $block-cursor-blurred-background; }
         &:focus > .field--cursor { background: $block-cursor-background; }
-        &:ansi:focus > .field--cursor { background: ansi_default; text-style: reverse; }
     }
     """
 
@@ -95,9 +97,15 @@ class FieldList(Widget, can_focus=True):
 
         path: str
 
-    def __init__(self, *, label_width: int = 16, id: str | None = None) -> None:
+    def __init__(self, *, label_width: int = 16, alone: bool = False, id: str | None = None) -> None:
+        """Create an empty list.
+
+        alone: it takes every key, as in a dialog: a digit begins to type a value, and a letter without another meaning
+        goes to the next field with it first. Beside other panes, digits lead to those.
+        """
         super().__init__(id=id)
         self.label_width = label_width
+        self.alone = alone
         # Digits that are typed before the dialog is open; a paste or a slow line brings several at once.
         self._keys: list[str] = []
 
@@ -145,9 +153,8 @@ class FieldList(Widget, can_focus=True):
             "field--changed" if row.changed else "field--value", partial=True
         )
         arrows = self.get_component_rich_style("field--arrows", partial=True)
-        if here and self.has_focus and self.app.native_ansi_color:
-            # In reverse, the colours of the parts would be grounds of their own, on which little can be read.
-            label = value = arrows = Style()
+        if here and self.has_focus and (cursor := cursor_style(self.app)) is not None:
+            base, label, value, arrows = cursor, Style(), Style(), Style()
         active = here and self.has_focus and row.steps
         label_width = min(self.label_width, max(4, width - 10))
         room = max(1, width - label_width - 4)
@@ -176,7 +183,15 @@ class FieldList(Widget, can_focus=True):
             self.post_message(self.Typing(self.rows[self.cursor].path))
 
     def on_key(self, event: events.Key) -> None:
-        """Begin to type a value when a digit is pressed."""
+        """Begin to type a value when a digit is pressed; go to a field by its first letter."""
+        if not self.alone:
+            return
+        if event.is_printable and event.key not in self.screen.active_bindings:
+            found = next_with_letter([row.label for row in self.rows], self.cursor, event.character or "")
+            if found is not None:
+                event.stop()
+                self.cursor = found
+                return
         if event.character and event.character in "0123456789" and self.rows:
             event.stop()
             self._keys.append(event.character)

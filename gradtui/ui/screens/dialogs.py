@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 from textual.widgets.option_list import Option
@@ -288,7 +289,12 @@ class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
 
 
 class TextFrame(VerticalScroll):
-    """A TextFrame is the bordered box of a dialog that shows text, which the arrows scroll."""
+    """A TextFrame is the bordered box of a dialog that shows text, which the arrows scroll if it is longer.
+
+    Args:
+        title: the title of the frame.
+        keys: the keys that its lower edge names behind those that scroll.
+    """
 
     DEFAULT_CSS = """
     TextFrame {
@@ -297,14 +303,29 @@ class TextFrame(VerticalScroll):
     }
     """
 
-    def __init__(self, title: str | Content, subtitle: str = "↑↓ more · esc back") -> None:
+    keys: reactive[str] = reactive("esc back")
+
+    def __init__(self, title: str | Content, keys: str = "esc back") -> None:
         super().__init__()
         self.border_title = title
-        self.border_subtitle = subtitle
+        self.set_reactive(TextFrame.keys, keys)
 
     def on_mount(self) -> None:
         """Let the arrows scroll the text."""
         self.focus()
+        self.watch_keys()
+
+    def watch_keys(self) -> None:
+        """Write the keys into the lower edge; those that scroll only where there is more text."""
+        self.border_subtitle = f"↑↓ more · {self.keys}" if self.max_scroll_y > 0 else self.keys
+
+    def watch_virtual_size(self) -> None:
+        """Write the keys again, since another amount of text may fit."""
+        self.watch_keys()
+
+    def on_resize(self) -> None:
+        """Write the keys again, since another amount of text may fit."""
+        self.watch_keys()
 
 
 class LogScreen(ModalScreen[None], OneAnswer[None]):

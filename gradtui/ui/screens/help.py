@@ -195,7 +195,7 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
         frame, words = self.query_one(TextFrame), self.has_class("-words")
         frame.border_title = "Words" if words else "Keys"
         other = "keys" if words else "what the words mean"
-        frame.border_subtitle = f"w {other} · ↑↓ more · esc back"
+        frame.keys = f"w {other} · esc back"
 
     def action_words(self) -> None:
         """Show what the words mean, or the keys again."""

@@ -41,10 +41,10 @@ class PresetsScreen(ModalScreen[ChosenPreset | None], OneAnswer[ChosenPreset | N
     PresetsScreen {
         align: center middle;
         & > Vertical {
-            width: 96%; max-width: 130; height: 90%; border: round $accent;
+            width: 96%; max-width: 170; height: 90%; border: round $accent;
             border-title-color: $accent; border-subtitle-color: $text-muted; background: $surface;
         }
-        & #preset-detail { height: 8; padding: 0 1; border-top: solid $border; }
+        & #preset-detail { height: 9; padding: 0 1; border-top: solid $border; }
         &.-wide SearchableList Container { layout: horizontal; }
         &.-wide OptionList { width: 3fr; height: 100%; }
         &.-wide #preset-detail { width: 2fr; height: 100%; border-top: none; border-left: solid $border; }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical
@@ -18,24 +18,37 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from gradtui.ui.theme import cursor_style
+
 
 class ChoiceList(OptionList):
-    """A ChoiceList can be read with 16 colours, and ignores keys for a page while it has no line on the screen.
+    """A ChoiceList can be read with 16 colours, goes to a choice by its first letter, and ignores keys for a page while
+    it has no line on the screen.
 
     Textual's own list fails on these keys, and never draws a style in reverse.
     """
 
+    def on_key(self, event: events.Key) -> None:
+        """Go to the next choice that begins with the letter that was typed."""
+        if event.is_printable and event.key not in self.screen.active_bindings:
+            choices = [str(option.prompt) for option in self.options]
+            found = next_with_letter(choices, self.highlighted or 0, event.character or "")
+            if found is not None:
+                event.stop()
+                self.highlighted = found
+
     def render_line(self, y: int) -> Strip:
-        """Return a line; with 16 colours that of the chosen option in reverse, without colours in it."""
+        """Return a line; that of the chosen option in one style where colours in it could not be read."""
         strip = super().render_line(y)
         meta = {"option": self.highlighted}
-        if not self.app.native_ansi_color or not (self.has_focus or not self.can_focus):
+        style = cursor_style(self.app) if self.has_focus or not self.can_focus else None
+        if style is None:
             return strip
         if all(
             segment.style is None or segment.style.meta.get("option") != self.highlighted for segment in strip
         ):
             return strip
-        return Strip([Segment(strip.text, Style(reverse=True, meta=meta))], strip.cell_length)
+        return Strip([Segment(strip.text, style + Style(meta=meta))], strip.cell_length)
 
     def action_page_up(self) -> None:
         """Go up by as many options as are seen."""
@@ -46,6 +59,12 @@ class ChoiceList(OptionList):
         """Go down by as many options as are seen."""
         if self.size.height:
             super().action_page_down()  # type: ignore[no-untyped-call]
+
+
+def next_with_letter(texts: Sequence[str], here: int, letter: str) -> int | None:
+    """Return the index of the next text after `here`, round the end, that begins with a letter; None if none does."""
+    order = [*range(here + 1, len(texts)), *range(min(here + 1, len(texts)))]
+    return next((at for at in order if texts[at].lower().startswith(letter.lower())), None)
 
 
 class Found(NamedTuple):

@@ -211,16 +211,14 @@ class CurvePlot(CellChart):
         return self.frame.step_beside(step, columns) if self.frame is not None else step
 
     @property
-    def names(self) -> Content:
-        """Return the sign of each curve, in its colour, with its name, as a legend outside of the chart."""
+    def names(self) -> list[Content]:
+        """Return the sign of each curve, in its colour, with its name, for a legend outside of the chart."""
         palette = self.palette
         parts = (
             (legend_sign(index, palette), palette.name_of(SERIES + index % CURVES), curve.name)
             for index, curve in enumerate(self._given[0])
         )
-        return Content("  ").join(
-            Content.assemble((sign, colour), f" {name}") for sign, colour, name in parts
-        )
+        return [Content.assemble((sign, colour), f" {name}") for sign, colour, name in parts]
 
     @property
     def signs(self) -> list[tuple[str, str]]:

@@ -70,10 +70,12 @@ class HistogramChart(CellChart):
         draw_sizes(cells, lines, self._edges, self._shares.shape[1])
         return cells
 
-    def _chosen(self, most: int) -> NDArray[np.intp]:
-        """Return the rows that are drawn: all, or so many evenly from the first to the last."""
-        count = len(self._steps)
-        return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.intp))
+    def _chosen(self, places: int) -> NDArray[np.intp]:
+        """Return the row that is drawn in each place: few rows fill several places, many are thinned evenly."""
+        count, places = len(self._steps), max(0, places)
+        if count < places:
+            return np.arange(places if count else 0) * count // places
+        return np.linspace(0, count - 1, places).round().astype(np.intp)
 
     def line_steps(self) -> list[int]:
         """Return the step at which each filled line begins."""
@@ -82,13 +84,16 @@ class HistogramChart(CellChart):
         return starts
 
     def step_beside(self, step: int | None, lines: int) -> int | None:
-        """Return the step so many lines below the line of a step (None: the last); None beyond the last."""
-        starts = self.line_steps()
-        if not starts:
+        """Return the step of the row so many rows below that of a step (None: the last); None beyond the last.
+
+        A row that fills several lines counts once.
+        """
+        starts = np.unique(self.line_steps())
+        if not len(starts):
             return None
-        here = len(starts) if step is None else int(np.searchsorted(starts, step, side="right")) - 1
-        line = here + lines
-        return None if line >= len(starts) else starts[max(0, line)]
+        shown = self._last if step is None else step
+        row = int(np.searchsorted(starts, shown, side="right")) - 1 + lines
+        return None if row >= len(starts) else int(starts[max(0, row)])
 
     def watch_step(self) -> None:
         """Draw the pointer in the gutter."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from rich.segment import Segment
 from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -19,6 +20,7 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
+from gradtui.ui.theme import cursor_style
 from gradtui.ui.widgets.status_bar import bar
 
 Row = TypeVar("Row")
@@ -105,7 +107,6 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         & > .rows--cursor { background: $block-cursor-background; text-style: bold; }
         & > .rows--head { color: $secondary; }
         & > .rows--mark { color: $accent; text-style: bold; }
-        &:ansi > .rows--cursor { background: ansi_default; text-style: reverse; }
     }
     """
 
@@ -241,14 +242,12 @@ class RowTable(Widget, Generic[Row], can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one line, from the text that was written for it."""
         content, here = self._lines.get(y, (Content(""), False))
+        width = self.content_size.width
+        if here and (style := cursor_style(self.app)) is not None:
+            return Strip([Segment(content.plain, style)]).adjust_cell_length(width, style)
         if here:
             styles = self.get_component_styles("rows--cursor")
-            if styles.text_style.reverse:
-                # With the terminal's own colours, each colour would become another background.
-                content = Content(content.plain).stylize("reverse")
-            else:
-                content = content.stylize_before(Style(background=styles.background, bold=True))
-        width = self.content_size.width
+            content = content.stylize_before(Style(background=styles.background, bold=True))
         (strip,) = Visual.to_strips(self, content, width, 1, self.visual_style) or [Strip.blank(width)]
         return strip.adjust_cell_length(width, self.visual_style.rich_style)
 

@@ -40,5 +40,8 @@ async def test_a_key_explains_the_finding_with_the_numbers_of_the_run(size: tupl
             "Signs",
         ):
             assert said in text
+        assert "↑↓ more" not in text, "all of it can be read"
+        await pilot.resize_terminal(60, 14)
+        await until(pilot, lambda: "↑↓ more" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is lab)

@@ -62,7 +62,7 @@ async def test_the_terminal_shows_what_the_app_composed_after_many_screens(
         while not isinstance(app.screen, LabScreen):
             await asyncio.sleep(0.05)
         await calm()
-        for keys in (["g", "right", "right", "up", "up"], ["p", "c", "u"], ["escape"], ["enter"], ["escape"],
+        for keys in (["2", "right", "right", "up", "up"], ["p", "c", "u"], ["escape"], ["enter"], ["escape"],
                      ["plus", "plus", "m"], ["o", "down"], ["escape"], ["z"], ["z"], ["tab", "tab"]):  # fmt: skip
             for key in keys:
                 app.simulate_key(key)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean, pstdev
+from textwrap import wrap
 from typing import Any
 
 from textual.app import ComposeResult
@@ -24,6 +25,8 @@ from gradtui.ui.screens.compare.runs_legend import ComparedRun
 
 MAX_FIELD_WIDTH = 24
 """The most columns of a field's path."""
+MOST_LINES = 3
+"""The most lines that one value takes."""
 ABSENT = "–"
 
 
@@ -160,12 +163,18 @@ class DifferenceTable(Widget):
 def _line(
     field: str, values: Sequence[str], width: int, each: int, style: str = "", bad: Sequence[bool] = ()
 ) -> Content:
-    line = Content.styled(field, "$secondary").truncate(width, ellipsis=True, pad=True)
-    for index, value in enumerate(values):
-        tone = "$error" if index < len(bad) and bad[index] else style
-        cell = Content.styled(words.printable(value), tone) if tone else Content(words.printable(value))
-        line += Content(" ") + cell.truncate(each, ellipsis=True, pad=True)
-    return line
+    """Return the line of a field; values that are too long for their columns go on beneath, up to MOST_LINES."""
+    cells = [wrap(words.printable(value), each, max_lines=MOST_LINES, placeholder="…") for value in values]
+    lines = []
+    for part in range(max(1, *map(len, cells)) if cells else 1):
+        line = Content.styled("" if part else field, "$secondary").truncate(width, ellipsis=True, pad=True)
+        for index, cell in enumerate(cells):
+            tone = "$error" if index < len(bad) and bad[index] else style
+            text = cell[part] if part < len(cell) else ""
+            styled = Content.styled(text, tone) if tone else Content(text)
+            line += Content(" ") + styled.truncate(each, ellipsis=True, pad=True)
+        lines.append(line)
+    return Content("\n").join(lines)
 
 
 class Differences(VerticalScroll, can_focus=True):

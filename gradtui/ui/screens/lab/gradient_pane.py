@@ -119,12 +119,7 @@ class GradientPane(Vertical, can_focus=True):
         """
         data = followed.data
         if data is None or not len(data.values):
-            waits = waiting_for(followed)
-            for waiting in self.query(WaitingNote):
-                waiting.say(waits)
-            if not self.query(WaitingNote):
-                # The empty charts of the previous run are in the place of the invitation.
-                self.query_one(Headline).sentence = waits.split("\n")[0] if waits.plain else waits
+            await self._wait(waiting_for(followed))
             return
         from gradtui import metrics
         from gradtui.absent import log10_of
@@ -151,6 +146,15 @@ class GradientPane(Vertical, can_focus=True):
         self.heading = Content(metric.title) if factors is None else factor_signs(factors)
         self._write_legend()
 
+    async def _wait(self, waits: Content) -> None:
+        """Show what the run waits for, in the place of the charts and of the axes that the previous run had."""
+        if waits.plain and not self.query(WaitingNote):
+            await self.query(CHARTS).remove()
+            await self.mount(WaitingNote())
+            self._shown = None
+        for waiting in self.query(WaitingNote):
+            waiting.say(waits)
+
     async def _paint_plane(
         self, followed: FollowedRun, plane: Plane, diagnosis: ShownDiagnosis, partner: FollowedRun | None
     ) -> None:
@@ -162,6 +166,7 @@ class GradientPane(Vertical, can_focus=True):
             await self.query(CHARTS).remove()
             await self.mount(PlaneChart())
             self._shown = (followed.folder, "plane", False)
+            self.screen.refresh_bindings()
         self._data = followed.data
         headline = self.query_one(Headline)
         headline.sentence, headline.legend = headline_of(plane_headline(plane), diagnosis), ()
@@ -249,6 +254,8 @@ class GradientPane(Vertical, can_focus=True):
             await self.mount(profile, waterfall, ScaleLegend(scale))
             for chart in (profile, waterfall):
                 chart.cursor, chart.window = cursor, window
+            if self._shown is not None and self._shown[1] == "plane":
+                self.screen.refresh_bindings()
             self._shown = (folder, metric.name, factors)
         return self.query_one("#profile", LayerChart), self.query_one(Waterfall)
 
@@ -269,6 +276,11 @@ class GradientPane(Vertical, can_focus=True):
         from gradtui.ui.widgets.layer_charts import LayerChart
 
         return list(self.query(LayerChart))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key does anything now: over the plane there are neither layers nor a zoom."""
+        plane = self._data is not None and self._data.plane is not None
+        return not (plane and action in ("layer", "end", "zoom", "zoom_time", "whole"))
 
     # -- layers
 

@@ -105,8 +105,8 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         with Horizontal(id="bench"):
             yield Workbench(self.opens_on, id="side")
             with Vertical(id="charts"):
-                yield NetPane(classes="pane")
                 yield ExpectedPane()
+                yield NetPane(classes="pane")
                 yield GradientPane()
                 with Horizontal(id="curves"):
                     yield CurvePane("loss")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 
 from textual import on
 from textual.binding import Binding
@@ -159,8 +160,12 @@ def _with_repeat(group: Group, repeat: int) -> Group:
     return replace(group, repeat=max(1, repeat))
 
 
+DETAIL_WIDTH = 30
+"""The columns of the lines beneath a group's first one: what the narrowest column of the lab has."""
+
+
 def describe(index: int, group: Group) -> Content:
-    """Return two lines on a group: what it is, and how it is initialised and wired."""
+    """Return lines on a group: what it is, and how it is initialised and wired, broken to the narrowest pane."""
     layers = f" {group.layers} layers" if group.layers > 1 else ""
     nonlinearity = "" if group.block in ("lstm", "gru") else f" {group.activation}"
     first = f"{index + 1} {group.block} {group.width} ×{group.repeat:,}{nonlinearity}"
@@ -172,4 +177,8 @@ def describe(index: int, group: Group) -> Content:
         parts.append("shortcut" if group.shortcut == "identity" else group.shortcut)
     if group.order == "pre":
         parts.append("pre")
-    return Content.assemble((first, "bold"), "\n", ("  " + " · ".join(parts), "$secondary"))
+    lines = wrap(" · ".join(part.replace(" ", "\xa0") for part in parts), DETAIL_WIDTH)
+    return Content.assemble(
+        (first, "bold"),
+        *(("\n  " + line.removesuffix(" ·").replace("\xa0", " "), "$secondary") for line in lines),
+    )

@@ -42,6 +42,10 @@ ACTIVATION = Curves("activation", "Activation", False)
 WEIGHTS = Curves("weights", "Weights", True)
 
 
+FRAME_COLUMNS = 6
+"""The columns of a frame's edge that no text can take."""
+
+
 class LayerCurves(Vertical, can_focus=True):
     """LayerCurves draw a few metrics of one layer over the steps."""
 
@@ -50,6 +54,9 @@ class LayerCurves(Vertical, can_focus=True):
     def __init__(self, curves: Curves) -> None:
         super().__init__(id=f"layer-{curves.chart}", classes="pane")
         self.curves = curves
+        self._axis = STEPS
+        self._edges = Content(""), Content("")
+        """The texts of the upper and the lower edge, which are only written if they are new."""
 
     def compose(self) -> ComposeResult:
         """Yield the chart."""
@@ -60,11 +67,23 @@ class LayerCurves(Vertical, can_focus=True):
 
     def on_mount(self) -> None:
         """Write the title of the frame."""
-        self._write_title(STEPS)
+        self._write_frame()
 
-    def _write_title(self, axis: XAxis) -> None:
-        words = self.curves.title, axis.words, "log" if self.curves.logarithmic else ""
-        self.border_title = " · ".join(filter(None, words))
+    def on_resize(self) -> None:
+        """Part the names of the curves anew between the two edges of the frame."""
+        self._write_frame()
+
+    def _write_frame(self) -> None:
+        """Name the curves in the lower edge, and the first of them beside the title if it has no room for all."""
+        words = self.curves.title, self._axis.words, "log" if self.curves.logarithmic else ""
+        above = [Content(" · ".join(filter(None, words)))]
+        names, gap = self.query_one(CurvePlot).names, Content("  ")
+        while len(names) > 1 and gap.join(names).cell_length > self.size.width - FRAME_COLUMNS:
+            above.append(names.pop(0))
+        edges = gap.join(above), gap.join(names)
+        if edges != self._edges:
+            self._edges = edges
+            self.border_title, self.border_subtitle = edges
 
     def paint(self, view: LayerView, at: int | None, x_end: float | None, axis: XAxis = STEPS) -> None:
         """Draw the curves of a layer over an axis, with the cursor at a step; None means no cursor."""
@@ -77,10 +96,8 @@ class LayerCurves(Vertical, can_focus=True):
         plot = self.query_one(CurvePlot)
         plot.update(series, x_end=x_end)
         plot.cursor = at
-        names = plot.names
-        if names != self.border_subtitle:
-            self.border_subtitle = names
-        self._write_title(axis)
+        self._axis = axis
+        self._write_frame()
 
 
 class LayerHistogram(Vertical, can_focus=True):
@@ -107,8 +124,10 @@ class LayerHistogram(Vertical, can_focus=True):
         chart.update(found.shares, found.edges, found.steps, last, found.nonfinite > 0)
         chart.step = at
         zeros = found.zeros[found.steps <= at] if at is not None else found.zeros
-        exact = f" · {float(zeros[-1]):.1%} exactly zero" if len(zeros) and zeros[-1] > 0 else ""
-        self.border_subtitle = f"brighter = more weights{exact}"
+        none = len(zeros) == 0 or not zeros[-1] > 0
+        self.border_subtitle = "brighter = more " + (
+            "weights" if none else f"· {float(zeros[-1]):.1%} are zero"
+        )
 
 
 class LayerFactors(Vertical, can_focus=True):

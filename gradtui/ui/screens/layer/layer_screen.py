@@ -22,7 +22,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.followed_run import FollowedRun
-from gradtui.ui.keys import TIME_KEYS, WHY_KEY
+from gradtui.ui.keys import LIVE_KEY, TIME_KEYS, WHY_KEY
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.run_curves import axis_choices, axis_of, end_of_axis, next_choice
@@ -72,6 +72,7 @@ class LayerScreen(OneAnswer[int]):
         "curves by step, by time or by a logged number."
     )
     BINDINGS = [
+        LIVE_KEY,
         Binding(
             "escape,q", "back", "back", key_display="esc", tooltip="Go back to all layers.", id="layer.back"
         ),

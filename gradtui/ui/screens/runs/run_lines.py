@@ -69,7 +69,7 @@ class RunDetail(Widget):
     """How many runs differ from this one only in their seed, itself counted; 0 if there are none."""
 
     def render(self) -> Content:
-        """Return what is trained; beneath, the note on it, why it ended, what it was compared with, and its folder."""
+        """Return what is trained; beneath, what was found, the note on it, why it ended, and its folder."""
         info = self.info
         if info is None:
             return Content("")
@@ -81,6 +81,8 @@ class RunDetail(Widget):
         first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
         parts = [f"& groups {self.alike} runs that differ only in their seed"] if self.alike else []
         parts += [printable(on_one_line(info.note))] if info.note else []
+        # The table has room for one finding, and perhaps not for its whole name.
+        parts += [", ".join(info.summary.findings)] if info.summary.findings else []
         parts += [printable(info.status.reason)] if info.status.reason else []
         if info.parent is not None:
             parts.append(f"compared with {printable(info.parent.run)}")

@@ -234,7 +234,7 @@ def _findings(info: RunInfo) -> Content:
         return Content.styled(info.diverged.replace(" of ", "/"), "$error")
     if isinstance(info, StudyRow):
         found = info.with_problems
-        return Content.styled(f"✖ {found}/{len(info.members)}" if found else "", "$error")
+        return Content.styled(f"✖ {found} of {len(info.members)}" if found else "", "$error")
     if not info.steps:
         return Content("")
     mark, colour = judgement.mark

@@ -53,7 +53,14 @@ KEYS: list[BindingType] = [
     Binding("space", "mark", "mark", key_display="space", tooltip="Mark for group actions.", id="runs.mark"),
     Binding("slash", "filter", "filter", key_display="/", tooltip="Show matching runs.", id="runs.filter"),
     Binding("C", "compare", "compare", tooltip="Compare the marked runs.", id="runs.compare"),
-    Binding("t", "tag", "tag", tooltip="Set the tags of the marked runs, or of this one.", id="runs.tag"),
+    Binding(
+        "number_sign",
+        "tag",
+        "tag",
+        key_display="#",
+        tooltip="Tag the marked runs, or this one.",
+        id="runs.tag",
+    ),
     Binding("n", "rename", "name", tooltip="Rename this run.", id="runs.name"),
     NOTE_KEY,
     Binding(
@@ -65,17 +72,20 @@ KEYS: list[BindingType] = [
         tooltip="Show the marked runs as one; without marks, those that differ only in their seed.",
         id="runs.group",
     ),
-    Binding("d,delete", "delete", "delete", tooltip="Delete the marked runs, or this one.", id="runs.delete"),
+    Binding(
+        "backspace,delete",
+        "delete",
+        "delete",
+        key_display="⌫",
+        tooltip="Delete the marked runs, or this one.",
+        id="runs.delete",
+    ),
     Binding("x", "stop", "stop", tooltip="Stop the marked runs, or this one.", id="runs.stop"),
-    Binding(
-        "greater_than_sign,right", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="runs.sort"
-    ),
-    Binding(
-        "less_than_sign,left", "sort(-1)", "sort by the previous column", show=False, id="runs.sort-back"
-    ),
+    Binding("right", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="runs.sort"),
+    Binding("left", "sort(-1)", "sort by the previous column", show=False, id="runs.sort-back"),
     Binding("O", "reverse", "order", show=False, tooltip="Reverse the order.", id="runs.order"),
-    Binding("a", "mark_all", "mark all", show=False, tooltip="Mark all shown, or none.", id="runs.all"),
-    Binding("y", "copy", "copy path", show=False, tooltip="Copy the run's folder.", id="runs.copy"),
+    Binding("asterisk", "mark_all", "mark all", show=False, tooltip="Mark all, or none.", id="runs.all"),
+    Binding("Y", "copy", "copy path", show=False, tooltip="Copy the run's folder.", id="runs.copy"),
     Binding(
         "W",
         "report",

@@ -59,7 +59,7 @@ class RepairScreen(OneAnswer["Path | None"]):
             tooltip="Start the first round.",
             id="repair.begin",
         ),
-        Binding("escape", "stop", "stop", key_display="esc", tooltip="Stop here.", id="repair.stop"),
+        Binding("x,escape", "stop", "stop", key_display="x", tooltip="Stop here.", id="repair.stop"),
         Binding(
             "enter", "open", "open", key_display="⏎", tooltip="Open the run of this round.", id="repair.open"
         ),

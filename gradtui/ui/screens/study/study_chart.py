@@ -46,20 +46,33 @@ class StudyChart(Vertical, can_focus=True):
 
     def compose(self) -> ComposeResult:
         """Yield a plot of curves, a text, and small profiles, of which one is shown."""
-        plot = CurvePlot(placeholder="No run has finished yet.")
+        plot = CurvePlot(placeholder="")
         plot.steps_on_x = False
         yield plot
         with VerticalScroll(can_focus=False):
             yield Static()
         yield SmallProfiles()
 
-    def show(self, charts: Sequence[Chart], profiles: Sequence[GradientProfile] = (), name: str = "") -> None:
+    def show(
+        self,
+        charts: Sequence[Chart],
+        profiles: Sequence[GradientProfile] = (),
+        name: str = "",
+        *,
+        nothing: str = "",
+    ) -> None:
         """Show these charts, and the same one of them as before.
 
         Args:
+            charts: the charts of the study; none before it has been read.
             profiles: the gradients behind bars; empty where there are none.
             name: the study's name, for the title of the gradients.
+            nothing: the text in a chart without a point.
         """
+        plot = self.query_one(CurvePlot)
+        if nothing != plot.placeholder:
+            plot.placeholder = nothing
+            plot.repaint()
         self._charts, self._profiles, self._name = charts, profiles, name
         self._paint()
 

@@ -36,7 +36,7 @@ class StudyTitle(Widget):
             kind, right = "all cures", cures_progress(state, self.begun)
             live = self.begun and bool(state.rows) and not state.done
         way = ("studies", printable(state.name)) if state.cured is None else (printable(state.name), kind)
-        left = crumbs(way, width // 2)
+        left = crumbs(way, max(width // 2, width - right.cell_length - 2))
         if live:
             room = width - left.cell_length - right.cell_length - 4
             if room >= LEAST_BAR:

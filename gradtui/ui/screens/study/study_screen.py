@@ -52,8 +52,8 @@ class StudyScreen(OneAnswer[Path | None]):
         Binding("pagedown", "page(1)", "page down", show=False, id="study.page-down"),
         Binding("home,g", "move(-1000000)", "first run", show=False, id="study.first"),
         Binding("end,G", "move(1000000)", "last run", show=False, id="study.last"),
-        Binding("right,greater_than_sign", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="study.sort"),
-        Binding("left,less_than_sign", "sort(-1)", "sort by the previous column", show=False, id="study.sort-back"),
+        Binding("right", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="study.sort"),
+        Binding("left", "sort(-1)", "sort by the previous column", show=False, id="study.sort-back"),
         Binding("O", "reverse", "order", show=False, tooltip="Reverse the order.", id="study.order"),
         Binding("z", "fill", "full screen", tooltip="Show the chart on the full screen, and back.", id="study.fill"),
         Binding("W", "report", "write report", show=False, tooltip="Write the study as one page.", id="study.report"),
@@ -119,7 +119,14 @@ class StudyScreen(OneAnswer[Path | None]):
         line = self.query_one(StudyTitle)
         line.state, line.begun = state, self.study.begun
         self.query_one(StudyTexts).state = state
-        self.query_one(StudyChart).show(state.charts, profiles_of(state), state.name)
+        nothing = (
+            "reading …"
+            if not state.rows
+            else "No run has finished yet."
+            if self.study.begun
+            else "Press space to train these nets. Each run that finishes adds a point."
+        )
+        self.query_one(StudyChart).show(state.charts, profiles_of(state), state.name, nothing=nothing)
         self.sort_rows(state)
         self.refresh_bindings()
 
@@ -131,9 +138,7 @@ class StudyScreen(OneAnswer[Path | None]):
 
     def show_rows(self) -> None:
         """Show the table, and mark the run under the cursor in the chart."""
-        self.query_one(RowTable).show(
-            self.rows, self.at, by=self.by, descending=self.descending, nothing="reading …"
-        )
+        self.query_one(RowTable).show(self.rows, self.at, by=self.by, descending=self.descending)
         if self.rows:
             self.query_one(StudyChart).point(self.rows[self.at].key)
 

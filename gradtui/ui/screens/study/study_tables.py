@@ -26,7 +26,7 @@ def entry_columns() -> tuple[Column[StudyEntry], ...]:
         ),
         Column("state", "done", _trained, 14, rank=1),
         Column("kind", "chart", lambda entry: entry.spec.compare.kind, 8, rank=4),
-        Column("about", "question", _about, 30, 120, rank=2),
+        Column("about", "question", _about, 30, 160, rank=2),
         Column("changed", "trained", _changed, 10, rank=3, right=True),
     )
 
@@ -113,7 +113,7 @@ def cure_columns() -> tuple[Column[StudyRow], ...]:
     """Return the columns of the table of cures; where a cure has no numbers, its reason takes their place."""
     return (
         Column("name", "cure", lambda row: row.name, 20, 50, rank=0),
-        Column("state", "", _cure_state, 11, 18, rank=1, share=_share_trained),
+        Column("state", "", _cure_state, 11, 13, rank=1, share=_share_trained),
         Column("train", "train", _accuracy_or_reason, 6, rank=2, right=True, spans=_has_no_numbers),
         _cure_number("test", 6, 6, lambda row, outcome: _percent(outcome.test_accuracy)),
         _cure_number("loss", 7, 3, lambda row, outcome: f"{outcome.loss:.3g}"),

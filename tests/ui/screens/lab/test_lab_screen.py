@@ -18,9 +18,11 @@ from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
+from gradtui.ui.edit.field_dialogs import SettingsScreen
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.screens.lab.headline import Headline
 from gradtui.ui.screens.lab.model_pane import ModelPane
+from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.status_bar import StatusBar
 from tests.support.lab import lab_of, screen_text, until
 from tests.ui.conftest import MakeRun
@@ -105,7 +107,7 @@ async def test_training_numbers_change_by_arrows() -> None:
         await pilot.pause()
         assert lab.workbench.experiment.optimizer.lr == 0.002
         # From every other pane, two keys change the rate.
-        await pilot.press("g", "greater_than_sign")
+        await pilot.press("2", "greater_than_sign")
         assert lab.workbench.experiment.optimizer.lr == 0.005
         assert "learning rate 0.005" in screen_text(app)
         await pilot.press("less_than_sign", "less_than_sign")
@@ -122,6 +124,7 @@ async def test_a_setting_is_found_by_a_word() -> None:
         every = len(fields.rows)
         await pilot.press("slash", *"clip_n")
         await until(pilot, lambda: [row.path for row in fields.rows] == ["cures.clip_norm"])
+        assert "clip_n " in screen_text(app), "what is typed can be read"
         await pilot.press(*"othing")
         await until(pilot, lambda: "No setting matches" in screen_text(app))
         await pilot.press(*["backspace"] * 6, "enter", "right", "escape")
@@ -130,6 +133,29 @@ async def test_a_setting_is_found_by_a_word() -> None:
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is lab)
         assert lab.workbench.experiment.cures.clip_norm > 0
+
+
+async def test_a_letter_goes_to_the_field_and_to_the_choice_that_begin_with_it() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        lab.query_one(ModelPane).focus()
+        await pilot.press("enter", "b", "b", "a", "enter", "e", "e", "enter", "b", "escape")
+        await until(pilot, lambda: app.screen is lab)
+        # Only elu begins with e, so the second e stays there.
+        assert lab.workbench.experiment.net[0].activation == "elu"
+
+
+async def test_a_run_without_a_step_stands_on_no_axis_of_the_run_before(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "1e-12" in screen_text(app))
+        lab.view.open(make_run(steps=0, end=None), adopt=False, trainer=None, against=None)
+        await until(pilot, lambda: "Taking the first step" in screen_text(app))
+        assert "1e-12" not in screen_text(app)
+        lab.view.open(make_run(), adopt=False, trainer=None, against=None)
+        await until(pilot, lambda: "1e-12" in screen_text(app))
 
 
 async def test_what_is_not_allowed_is_said_and_changes_nothing() -> None:
@@ -262,8 +288,13 @@ async def test_digits_that_come_in_a_burst_are_one_value() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        fields = lab.query_one(FieldList)
-        fields.focus()
+        lab.query_one(FieldList).focus()
+        await pilot.press("3")
+        assert lab.query_one(CurvePane).has_focus, "in the lab, digits lead to its panes"
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
+        dialog = app.screen
+        fields = dialog.query_one(FieldList)
         fields.cursor = next(i for i, row in enumerate(fields.rows) if row.path == "run.steps")
         await pilot.pause()
         for key in "12345":
@@ -271,6 +302,8 @@ async def test_digits_that_come_in_a_burst_are_one_value() -> None:
         await until(pilot, lambda: type(app.screen).__name__ == "ValueScreen")
         await pilot.pause()
         await pilot.press("enter")
+        await until(pilot, lambda: app.screen is dialog)
+        await pilot.press("escape")
         await until(pilot, lambda: lab.workbench.experiment.run.steps == 12345)
         assert app.screen is lab, "one dialog, not five"
 

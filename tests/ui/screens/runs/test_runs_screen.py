@@ -138,11 +138,11 @@ async def test_sorted_by_any_column_by_keys_and_by_its_head(three: list[Path]) -
         await pilot.click(RowTable, offset=(line.index("name"), 0))
         await pilot.pause()
         assert names(screen) == ["gamma", "beta", "alpha"]
-        await pilot.press("greater_than_sign")
+        await pilot.press("right")
         assert screen.listing.by == "gradient"
         # From the most vanishing on; what is not a number has no place among them.
         assert names(screen) == ["alpha", "beta", "gamma"]
-        await pilot.press("less_than_sign", "less_than_sign")
+        await pilot.press("left", "left")
         assert screen.listing.by == "state"
 
 
@@ -177,7 +177,7 @@ async def test_tags_of_several_come_and_go_together_and_others_stay(three: list[
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await opened(pilot, 3)
-        await pilot.press("down", "space", "space", "t")
+        await pilot.press("down", "space", "space", "number_sign")
         await pilot.pause()
         asked = app.screen.query_one(Input)
         assert asked.value == "common "
@@ -204,12 +204,12 @@ async def test_deleted_runs_return(three: list[Path]) -> None:
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         screen = await opened(pilot, 3)
         assert "restore" not in screen_text(app).splitlines()[-1]
-        await pilot.press("space", "space", "d")
+        await pilot.press("space", "space", "backspace")
         await until(pilot, lambda: names(screen) == ["alpha"])
         assert [info.name for info in list_runs()] == ["alpha"]
         await until(pilot, lambda: "u restores" in screen_text(app))
         await until(pilot, lambda: "u restore " in screen_text(app).splitlines()[-1])
-        await pilot.press("d")
+        await pilot.press("backspace")
         await until(pilot, lambda: "No runs yet" in screen_text(app))
         await pilot.press("u")
         await until(pilot, lambda: names(screen) == ["alpha"])
@@ -228,7 +228,7 @@ async def test_the_run_on_the_screen_stays_there_when_it_is_deleted_and_returns(
         lab = await lab_of(pilot)
         await until(pilot, lambda: "diverged" in screen_text(app))
         screen = await opened(pilot, 3)
-        await pilot.press("d")
+        await pilot.press("backspace")
         await until(pilot, lambda: len(screen.listing.runs) == 2)
         await pilot.press("escape")
         await until(pilot, lambda: "deleted · r, then u restores it" in screen_text(app))
@@ -245,7 +245,7 @@ async def test_a_live_run_is_stopped_before_it_can_be_deleted(make_run: MakeRun)
     app = GradtuiApp()
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         await opened(pilot, 1)
-        await pilot.press("d")
+        await pilot.press("backspace")
         await until(pilot, lambda: "still training: x stops it first" in screen_text(app))
         assert trash.count(runs_root()) == 0
         await pilot.press("x")
@@ -257,7 +257,7 @@ async def test_marked_runs_are_written_as_one_page(three: list[Path], tmp_path: 
     app = GradtuiApp()
     async with app.run_test(size=(100, 30)) as pilot:
         await opened(pilot, 3)
-        await pilot.press("a", "W")
+        await pilot.press("asterisk", "W")
         await until(pilot, lambda: "Write a report" in screen_text(app))
         app.screen.query_one(Input).value = "page.pdf"
         await pilot.press("enter")
@@ -276,7 +276,7 @@ async def test_a_folder_without_runs_says_what_to_do() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, 0)
         await until(pilot, lambda: "No runs yet" in screen_text(app))
-        await pilot.press("enter", "space", "d", "n", "t", "C", "y")
+        await pilot.press("enter", "space", "backspace", "n", "number_sign", "C", "Y")
         await pilot.pause()
         assert isinstance(app.screen, RunsScreen)
 

@@ -73,7 +73,7 @@ async def test_study_is_trained_and_shows_its_charts_and_findings(
     async with app.run_test(size=size) as pilot:
         screen, _ = await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
         assert "what it shows" in screen_text(app)
-        assert "No run has finished yet." in screen_text(app)
+        assert "Press space to train these nets." in screen_text(app)
         await pilot.press("space")
         await until(pilot, lambda: "✓ all 4 trained" in screen_text(app))
         await until(pilot, lambda: "A plain" in screen_text(app))

@@ -23,8 +23,9 @@ from typing import Any
 
 from gradtui.experiment import Experiment, ExperimentError, load
 from gradtui.runs.folder import EXPERIMENT_FILE
+from gradtui.runs.safe_files import FILE_MODE
 from gradtui.study.engines import Load, memory_estimate, ray_needs_consent
-from gradtui.study.engines.ray_worker import MARKER_FILE
+from gradtui.study.engines.ray_worker import MARKER_FILE, read_marker
 from gradtui.study.engines.remote_run import RemoteRun, Resources, WorkerHandle
 from gradtui.training.machine import cores
 
@@ -145,9 +146,11 @@ def token_of(root: Path) -> str:
     By the marker, another machine checks whether the same path is the same folder there.
     """
     marker = root / MARKER_FILE
-    with contextlib.suppress(FileExistsError), marker.open("x") as file:
-        file.write(uuid.uuid4().hex)
-    return marker.read_text()
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(uuid.uuid4().hex)
+    return read_marker(marker)
 
 
 # -- the cluster

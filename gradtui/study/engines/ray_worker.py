@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradtui.ordinary_files import read_whole
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import CONTROL_FILE, HEARTBEAT_FILE, RUN_FILE
 from gradtui.runs.safe_files import append, make_folder
@@ -24,6 +25,11 @@ CALL_SECONDS = 1.0
 """The time for which one call waits for the end of the run."""
 POLL_SECONDS = 0.05
 """The time between two looks at the trainer within one call."""
+
+
+def read_marker(marker: Path) -> str:
+    """Return the content of the marker in a folder of runs. Raises OSError."""
+    return read_whole(marker, 1000).decode(errors="replace")
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class RayWorker:
     def sees(self, folder: str, token: str) -> bool:
         """Return whether this machine sees the run's folder, and not another folder of the same name."""
         try:
-            return Path(folder).is_dir() and Path(folder).with_name(MARKER_FILE).read_text() == token
+            return Path(folder).is_dir() and read_marker(Path(folder).with_name(MARKER_FILE)) == token
         except OSError:
             return False
 

@@ -128,7 +128,7 @@ def parse(text: str, file: str) -> Lesson:
     except msgspec.ValidationError as error:
         raise LessonError(_line(file, str(error))) from None
     except ValueError as error:
-        raise LessonError(f"{file}: {error}") from None
+        raise LessonError(f"{file}: not valid TOML: {error}") from None
     for number, step in enumerate(lesson.step, 1):
         problem = _problem(step, first=number == 1)
         if problem:

@@ -20,7 +20,7 @@ def test_a_net_with_dead_units_is_fixed_and_each_round_is_printed(
     file = tmp_path / "fixed.toml"
     assert main(["fix", *DEAD, "--runs", str(tmp_path / "runs"), "-o", str(file)]) == 0
     out = capsys.readouterr().out
-    assert "Round 0: dead-bias as it is" in out
+    assert "Round 0: dead-bias, unchanged" in out
     assert "found: dead-units. " in out
     assert "Round 1: biases at 0" in out
     assert "Fixed after 1 round: --set net.0.bias_mean=0.0" in out

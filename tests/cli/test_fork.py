@@ -92,9 +92,9 @@ def test_what_cannot_be_forked_is_one_line_and_makes_no_folder(finished: Parent)
     write_meta(script, RunMeta(id="script", name="script", kind="script"))
     before = sorted((finished.home / "runs").iterdir())
     for words, said in (
-        (["--from", "nowhere"], "nowhere: no run of that name"),
+        (["--from", "nowhere"], "nowhere: no run with this name"),
         (["--from", "sigmoid@7"], "@7: no checkpoint at this step; there are checkpoints at 10, 20"),
-        (["--from", "sigmoid@x"], "sigmoid@x: no run of that name"),
+        (["--from", "sigmoid@x"], "sigmoid@x: no run with this name"),
         (["--from", "script"], "script: was trained by a script"),
         (["--from", "sigmoid", "--steps", "20"], "run.steps: 20 is not allowed; expected more than 20"),
         (["--from", "sigmoid@10", "--set", "net.0.width=8"], "net.0.width: makes a net of another shape"),

@@ -23,9 +23,7 @@ def test_too_few_and_too_many_processes_are_one_line(tmp_path: Path, number: str
 def test_batch_norm_is_refused_in_one_line(tmp_path: Path) -> None:
     result = gradtui(tmp_path, "run", "batchnorm-20", "--nproc", "2")
     assert result.returncode == 2
-    assert result.stderr.startswith(
-        "gradtui: net.0.norm: batch norm takes its statistics over the whole batch"
-    )
+    assert result.stderr.startswith("gradtui: net.0.norm: batch norm needs statistics of the whole batch")
     assert result.stderr.count("\n") == 1
 
 

@@ -77,7 +77,7 @@ def test_preflight_measures_nets_without_a_prediction(home: Path) -> None:
 def test_a_net_that_cannot_be_built_is_one_line(home: Path, nowhere: Path) -> None:
     result = gradtui(home, "run", "--preflight", "--set", "run.device=cuda:99", "--json")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith("gradtui: the preflight failed: run.device: cuda:99 was asked for")
+    assert result.stderr.startswith("gradtui: the preflight failed: run.device: cuda:99 was requested")
     assert result.stderr.count("\n") == 1
     assert list(nowhere.glob("gradtui-*")) == []
 

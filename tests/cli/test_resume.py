@@ -131,7 +131,7 @@ def test_a_stopped_run_continues_and_a_finished_one_only_further(tmp_path: Path)
     (event,) = [event for event in run.events() if event["event"] == "resumed_from"]
     assert event["step"] == first
 
-    for words, said in (([], "has finished"), (["--steps", str(goal)], "has taken")):
+    for words, said in (([], "has finished"), (["--steps", str(goal)], "has already taken")):
         refused = gradtui(tmp_path, "run", "--resume", folder.name, *words)
         assert refused.returncode == 2
         assert said in refused.stderr
@@ -146,7 +146,7 @@ def test_what_cannot_be_resumed_is_one_line(home: Path) -> None:
     write_meta(script, RunMeta(id="script", name="script", kind="script", host="elsewhere", pid=1))
     os.utime(script / "run.json", (1, 1))
     for words, said in (
-        (["--resume", "nowhere"], "nowhere: no run of that name"),
+        (["--resume", "nowhere"], "nowhere: no run with this name"),
         (["--resume", "script"], "script: was trained by a script"),
         (["sigmoid-20", "--resume", "script"], "only --steps can be changed, not sigmoid-20"),
         (["--set", "seed=1", "--resume", "script"], "only --steps can be changed, not seed=1"),

@@ -42,7 +42,7 @@ def test_without_a_study_the_shipped_ones_are_listed(home: Path, words: list[str
     [
         (["degradatoin"], 'degradatoin: no such study or file; did you mean "degradation"?'),
         (["no/where.toml"], "no/where.toml: cannot be read: No such file or directory"),
-        (["cures", "--jobs", "0"], "--jobs: 0 trainers would train nothing"),
+        (["cures", "--jobs", "0"], "--jobs: 0 is not allowed"),
         (["cures", "--csv", "no/where.csv"], "--csv: the folder of no/where.csv does not exist"),
         (["cures", "--svg", "."], "--svg: . is a folder"),
         (["cures", "--engine", "steam"], "--engine"),

@@ -120,3 +120,21 @@ def test_a_string_is_an_experiment_for_every_command(tmp_path: Path) -> None:
         told = gradtui(tmp_path, *words)
         assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
         assert "the experiment's string" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--steps", "x"], "--steps: 'x' is not allowed; expected a whole number"),
+        (["watch", "--budget", "x", "--", "true"], "--budget: 'x' is not allowed; expected a number"),
+        (["export", "r", "o", "--to", "xml"], "--to: 'xml' is not allowed; expected one of csv, parquet,"),
+        (["run", "--set"], "--set: a value is missing"),
+        (["report", "r"], "OUT: is missing"),
+        (["presets", "--long"], "--long: not known here"),
+    ],
+)
+def test_a_wrong_option_is_refused_in_the_words_of_all_refusals(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(f"gradtui: {said}")

@@ -161,7 +161,7 @@ CASES: dict[str, tuple[Script, dict[str, list[str]]]] = {
         {
             "nonfinite": [
                 "He initialisation",
-                "a norm behind each hidden layer",
+                "a norm after each hidden layer",
                 "clip at 1",
                 "smaller learning rate, 0.0001",
             ]
@@ -169,7 +169,7 @@ CASES: dict[str, tuple[Script, dict[str, list[str]]]] = {
     ),
     "weights that are too small": (
         Script(mlp(12, "Tanh", NORMAL.format(0.02)), sgd(0.1)),
-        {"vanishing": ["Xavier initialisation", "a norm behind each hidden layer"]},
+        {"vanishing": ["Xavier initialisation", "a norm after each hidden layer"]},
     ),
     "sigmoids": (Script(mlp(12, "Sigmoid"), sgd(0.1)), {"vanishing": ["ReLU + He initialisation"]}),
     "a recurrence that grows": (
@@ -266,7 +266,7 @@ CASES: dict[str, tuple[Script, dict[str, list[str]]]] = {
     ),
     "flat ends": (
         Script(mlp(6, "Tanh", NORMAL.format(20.0)), sgd(0.004), activations=True),
-        {"saturated": ["Xavier initialisation", "a norm behind each hidden layer"]},
+        {"saturated": ["Xavier initialisation", "a norm after each hidden layer"]},
     ),
 }
 QUICK = ("a rate of 20",)

@@ -245,7 +245,7 @@ def test_gated_cells_are_said_to_keep_what_they_keep_at_the_start(steps: int) ->
             {"net.0.branch_gain": "depth"},
             "pre-norm blocks",
             ("the norm moves before the weights",),
-            ("branch starts",),
+            ("branch is divided",),
         ),
     ],
 )

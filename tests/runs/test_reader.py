@@ -86,7 +86,7 @@ def test_what_is_not_recorded_is_named_in_one_line(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     with pytest.raises(RunError, match="no scalar 'los'; recorded: loss, accuracy, lr"):
         run.scalars("los")
-    with pytest.raises(RunError, match="no measure 'dead_fraction'; recorded: scalars, grad_norm"):
+    with pytest.raises(RunError, match="no metric 'dead_fraction'; recorded: scalars, grad_norm"):
         run.layers("dead_fraction")
 
 
@@ -94,10 +94,10 @@ def test_what_is_not_recorded_is_named_in_one_line(tmp_path: Path) -> None:
     ("files", "says"),
     [
         (None, "no such folder"),
-        ({}, "no run"),
+        ({}, "not a run"),
         ({"run.json": b"{"}, "run.json"),
         ({"run.json": b""}, "run.json"),
-        ({"notes.txt": b""}, "no run"),
+        ({"notes.txt": b""}, "not a run"),
     ],
 )
 def test_a_folder_that_is_no_run_is_named_in_one_line(

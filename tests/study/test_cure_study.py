@@ -273,7 +273,7 @@ def test_diverged_cure_is_ranked_last() -> None:
 
 @pytest.mark.parametrize(
     ("about", "problem"),
-    [({"decades": 0.3, "learns": True}, "nothing was found"), ({}, "no cure called 'prayer'")],
+    [({"decades": 0.3, "learns": True}, "no problem was found"), ({}, "no cure is called 'prayer'")],
 )
 def test_nothing_to_compare_is_a_problem_in_the_state_not_an_exception(
     about: dict[str, Any], problem: str
@@ -284,7 +284,7 @@ def test_nothing_to_compare_is_a_problem_in_the_state_not_an_exception(
 
 
 def test_folder_without_a_run_is_a_problem_in_the_state(tmp_path: Path) -> None:
-    assert "no run" in cure_study(tmp_path, start=Launcher()).poll().problem
+    assert "not a run" in cure_study(tmp_path, start=Launcher()).poll().problem
 
 
 # -- ending

@@ -125,4 +125,4 @@ def test_trainer_preflights_a_folder_marked_for_it(tmp_path: Path, device: str) 
         assert not (folder / "checkpoints").exists()
     else:
         assert run.status.state == "failed"
-        assert "cuda:99 was asked for" in run.status.reason
+        assert "cuda:99 was requested" in run.status.reason

@@ -17,7 +17,7 @@ from tests.support.run_folders import describe
 def test_what_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
     run, out = made_run(tmp_path / "run"), tmp_path / "run.csv"
     out.write_text("mine")
-    with pytest.raises(RunError, match=r"run\.csv: is there already; --force"):
+    with pytest.raises(RunError, match=r"run\.csv: exists already; --force"):
         export(run, "csv", out)
     assert out.read_text() == "mine"
     export(run, "csv", out, force=True)
@@ -30,7 +30,7 @@ def test_force_touches_no_other_file_of_a_folder(tmp_path: Path) -> None:
     export(run, "csv", out)
     (out / "mine.txt").write_text("mine")
     (out / "scalars.csv").write_text("old")
-    with pytest.raises(RunError, match="out: is there already"):
+    with pytest.raises(RunError, match="out: exists already"):
         export(run, "csv", out)
     export(run, "csv", out, force=True)
     assert (out / "mine.txt").read_text() == "mine"

@@ -88,6 +88,7 @@ def test_the_cures_are_tried_for_a_few_steps_within_a_time_and_what_came_of_it_i
     assert "tried" not in capsys.readouterr().out.lower()
 
 
+@pytest.mark.long
 def test_what_could_not_be_fixed_is_said_with_what_to_do_next_and_fits_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def test_a_broken_run_is_forked_before_it_broke_and_the_report_says_how(broken: 
     assert np.isfinite(losses).all()
 
 
+@pytest.mark.long
 def test_a_step_can_be_named_and_the_fork_counts_on_from_it(finished: Parent) -> None:
     steps = sorted(step for step, _ in list_checkpoints(finished.run.folder))
     assert steps == [10, 20]

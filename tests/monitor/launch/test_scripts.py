@@ -57,6 +57,7 @@ def seen(folder: Folder) -> dict[str, list[list[float]]]:
     return norms
 
 
+@pytest.mark.long
 def test_a_script_trains_as_without_and_each_step_is_recorded(folder: Folder) -> None:
     script = folder.write(PLAIN)
     without = folder.alone(sys.executable, str(script))

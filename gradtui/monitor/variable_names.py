@@ -15,7 +15,7 @@ from torch import nn
 
 from gradtui.monitor.layers import class_name, unwrapped
 
-NO_SCRIPTS = ("", "-c", "-m", "ipykernel_launcher", "pytest", "py.test")
+NO_SCRIPTS = ("", "-", "-c", "-m", "ipykernel_launcher", "pytest", "py.test")
 """Names of programs that say nothing about the training."""
 
 CONTAINERS = (dict, OrderedDict, list, tuple)

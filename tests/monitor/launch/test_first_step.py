@@ -20,7 +20,7 @@ from gradtui.monitor.launch.early_passes import EarlyPasses
 from gradtui.monitor.launch.first_step import MOST_RUNS, FirstSteps
 from gradtui.monitor.launch.options import LaunchOptions
 from gradtui.monitor.launch.process_objects import ProcessObjects
-from gradtui.monitor.variable_names import names_of
+from gradtui.monitor.variable_names import names_of, script_name
 from gradtui.runs.library import list_runs
 from gradtui.runs.reader import Run
 
@@ -151,6 +151,17 @@ def test_one_name_for_one_model_and_names_of_variables_for_several(home: Path) -
         assert [run.name for run in recording.runs()] == ["mine", "mine · generator"]
     finally:
         recording.end()
+
+
+@pytest.mark.parametrize(
+    ("program", "name"), [("-", ""), ("-c", ""), ("train.py", "train"), ("net/__main__.py", "net")]
+)
+def test_only_a_script_or_a_package_gives_a_name(
+    program: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    monkeypatch.setattr("sys.argv", [program])
+    assert script_name() == name
 
 
 def test_names_are_those_of_variables_and_differ() -> None:

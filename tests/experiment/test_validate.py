@@ -104,7 +104,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"net": [{"block": "lstm", "norm": "batch"}], "data": ROWS},
-        'net.0.norm: "batch" is not allowed; expected none, layer, group or rms with lstm: the statistics differ',
+        'net.0.norm: "batch" is not allowed; expected none, layer, group or rms with lstm: the statistics of a batch',
     ),
     (
         {"net": [{"block": "attention", "norm": "batch"}], "data": ROWS},

@@ -144,7 +144,7 @@ class TestVanishing:
         )
         assert "vanishing" not in codes(made)
         steep = dataclasses.replace(evidence(layers=8, drop=-7.0, loss=AT_CHANCE), layers=made.layers)
-        assert "each layer multiplies it by about 0.1;" in only(steep).evidence
+        assert "each layer multiplies it by about 0.1." in only(steep).evidence
 
     def test_layers_of_rezero_blocks_are_not_compared(self) -> None:
         exp = experiment(net__repeat=10, net__shortcut="rezero", net__activation="relu")
@@ -171,7 +171,7 @@ class TestOverTime:
     def test_the_gradient_of_a_plain_recurrent_net_vanishes_over_time(self) -> None:
         finding = only(self.made(-5.2, curve(0.3, 0.17, 0.17, steps=400)))
         assert finding.code == "vanishing"
-        assert "lag 29" in finding.evidence
+        assert "29 steps back" in finding.evidence
         assert finding.layers == ("rnn1",)
         assert [cure.set["net.0.block"] for cure in finding.cures[:3]] == ["gru", "lstm", "gru"]
 
@@ -194,7 +194,7 @@ class TestOverTime:
     def test_a_large_spectral_radius_explodes(self) -> None:
         finding = only(self.made(7.6, curve(0.3, 0.19, 0.18, steps=96)))
         assert finding.code == "exploding"
-        assert "lag 29" in finding.evidence
+        assert "29 steps back" in finding.evidence
 
 
 class TestLost:

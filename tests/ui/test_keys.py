@@ -220,7 +220,7 @@ async def test_what_looks_like_markup_in_a_key_is_no_markup(make_run: MakeRun) -
         await pilot.pause()
         assert lab.focused is not None
         await pilot.press("ctrl+p", *"zoom time")
-        await until(pilot, lambda: "]  A shorter stretch of time, closer; [ shows" in screen_text(app))
+        await until(pilot, lambda: "]  Show a shorter stretch of time; [ shows" in screen_text(app))
 
 
 async def test_a_picture_of_the_screen_lies_in_this_folder(

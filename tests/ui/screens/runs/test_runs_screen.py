@@ -340,7 +340,7 @@ async def test_a_note_is_written_in_the_list_and_in_the_lab_and_is_found(three: 
         await until(pilot, lambda: len(app.screen.query(Input)) == 1)
         app.screen.query_one(Input).value = "x" * 2001
         await pilot.press("enter")
-        await until(pilot, lambda: "2,000 characters at most" in screen_text(app))
+        await until(pilot, lambda: "at most 2,000 characters" in screen_text(app))
         app.screen.query_one(Input).value = ""
         await pilot.press("enter")
         await until(pilot, lambda: open_run(folder).note == "")

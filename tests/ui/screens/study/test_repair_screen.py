@@ -53,7 +53,7 @@ async def test_each_round_is_shown_and_the_best_one_is_chosen_saved_and_opened(
         await until(pilot, lambda: "Fixed after 3 rounds" in screen_text(app))
         await until(pilot, lambda: numbers(app) == ["0", "1", "2", "3"])
         text = screen_text(app)
-        assert "as it is" in text
+        assert "unchanged" in text
         assert "vanishing" in text
         # The run on the screen was round 0; the others are runs with a parent each.
         assert len(launcher.started) == 3

@@ -58,7 +58,7 @@ def _what(event: Event) -> str:
     before = event["before"]
     what = f"{_QUANTITIES[event['measure']]} became {'NaN' if math.isnan(value) else 'infinite'}"
     known = event["measure"] == "loss" and math.isfinite(before)
-    return f"{what} (it was {figure(before)} one step before)" if known else what
+    return f"{what} ({figure(before)} at the step before)" if known else what
 
 
 def _where(event: Event) -> str:

@@ -67,8 +67,8 @@ def test_the_legend_shows_a_gap_at_the_cursor_in_red() -> None:
     y = LOSS.copy()
     y[200:220] = nan
     cells = draw_over(layer_of(CurveData("batch", STEPS, y)), TRUE, cursor=210.0)
-    row = next(row for row, text in enumerate(lines(cells)) if "batch nan" in text)
-    assert cells.ink[row, lines(cells)[row].index("nan")] == ALERT
+    row = next(row for row, text in enumerate(lines(cells)) if "batch NaN" in text)
+    assert cells.ink[row, lines(cells)[row].index("NaN")] == ALERT
 
 
 def test_the_cursor_is_a_thin_line_that_hides_no_curve() -> None:

@@ -97,7 +97,7 @@ def test_what_is_not_finite_is_a_gap_and_a_red_sign_on_the_axis() -> None:
 
 def test_the_legend_shows_a_last_value_of_nan() -> None:
     cells = drawn([CurveData("loss", [0, 1, 2], [1.0, 2.0, nan])])
-    at = lines(cells)[0].index("nan")
+    at = lines(cells)[0].index("NaN")
     assert cells.ink[0, at] == ALERT
 
 

@@ -22,7 +22,7 @@ def test_an_export_is_described_in_one_line(tmp_path: Path) -> None:
 def test_an_unknown_kind_is_one_line(tmp_path: Path) -> None:
     result = gradtui(tmp_path, "export", "made", "--to", "xls", "out")
     assert result.returncode == 2
-    assert "'csv', 'parquet', 'tensorboard'" in result.stderr
+    assert "one of csv, parquet, tensorboard" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

@@ -98,11 +98,11 @@ def test_what_cannot_be_forked_is_one_line_and_makes_no_folder(finished: Parent)
         (["--from", "sigmoid@x"], "sigmoid@x: no run with this name"),
         (["--from", "script"], "script: was trained by a script"),
         (["--from", "sigmoid", "--steps", "20"], "run.steps: 20 is not allowed; expected more than 20"),
-        (["--from", "sigmoid@10", "--set", "net.0.width=8"], "net.0.width: makes a net of another shape"),
-        (["--from", "sigmoid@10", "--set", "net.0.init=he"], "net.0.init: says how weights start"),
+        (["--from", "sigmoid@10", "--set", "net.0.width=8"], "net.0.width: gives the net another shape"),
+        (["--from", "sigmoid@10", "--set", "net.0.init=he"], "net.0.init: sets the initial weights"),
         (["--from", "sigmoid@10", "--set", "seed=4"], "seed: a fork continues with the examples of step 10"),
         (["--from", "sigmoid@10", "--set", "net.0.wdth=8"], "net.0.wdth"),
-        (["sigmoid-20", "--from", "sigmoid"], "not with sigmoid-20"),
+        (["sigmoid-20", "--from", "sigmoid"], "takes no other one (sigmoid-20)"),
         (["--resume", "sigmoid", "--from", "sigmoid"], "choose one of them"),
     ):
         result = gradtui(finished.home, "run", *words)

@@ -58,7 +58,7 @@ def test_the_steps_their_layers_and_their_examples_are_named(home: Path, logs_fi
 
 def test_without_clipping_nothing_caught_them(home: Path) -> None:
     (found,) = trained((120,), clip=0.0).information
-    assert found.evidence.endswith("they were not clipped.")
+    assert found.evidence.endswith("it was not clipped.")
 
 
 def test_a_training_without_odd_batches_or_with_nothing_but_odd_ones_has_no_spikes(home: Path) -> None:

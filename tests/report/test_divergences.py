@@ -22,7 +22,7 @@ def told(*events: dict[str, Any]) -> list[str]:
 
 def test_a_divergence_to_nan_names_its_layer_and_examples() -> None:
     assert told(broke(4)) == [
-        "NaN       step 4: the loss became NaN (it was 18.5 one step before); first seen in the output of dense5",
+        "NaN       step 4: the loss became NaN (18.5 at the step before); first seen in the output of dense5",
         "          on examples 7, 3 of the training set",
     ]
     (first, _) = told(broke(4, part="gradient", measure="grad_norm", grad_norm=math.inf, loss=1.0))

@@ -225,7 +225,7 @@ def test_error_names_the_change_that_alters_the_shapes(parent: Run) -> None:
     fork = fork_of(parent.folder, 20)
     changes = {"optimizer.lr": 0.01, "net.0.activation": "elu", "net.0.width": 8}
     with pytest.raises(
-        ExperimentError, match=r"net\.0\.width: makes a net of another shape than the weights of"
+        ExperimentError, match=r"net\.0\.width: gives the net another shape than the weights of"
     ):
         check(fork, set_fields(fork.experiment, changes))
     del changes["net.0.width"]

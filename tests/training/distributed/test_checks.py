@@ -28,7 +28,7 @@ def test_batch_norm_is_refused() -> None:
     exp = experiment(net=[{"width": 4}, {"width": 4, "norm": "batch"}])
     check_splits(exp, 1)
     with pytest.raises(
-        ExperimentError, match=r"net\.1\.norm: batch norm takes its statistics over the whole batch"
+        ExperimentError, match=r"net\.1\.norm: batch norm needs statistics of the whole batch"
     ):
         check_splits(exp, 2)
 

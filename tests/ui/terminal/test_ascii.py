@@ -206,7 +206,7 @@ async def test_a_lesson_in_ascii_is_in_a_language_that_ascii_can_write(
     app = GradtuiApp(lesson="product", terminal=ASCII)
     async with app.run_test(size=(80, 24)) as pilot:
         await lab_of(pilot)
-        await until(pilot, lambda: "1 of 5 . One factor a layer" in screen_text(app))
+        await until(pilot, lambda: "1 of 5 . One factor per layer" in screen_text(app))
         await pilot.press("greater_than_sign", "greater_than_sign", "E")
         await until(pilot, lambda: "1-4 or ^v enter answer . esc back" in screen_text(app))
         assert not alien(app)

@@ -326,5 +326,5 @@ async def test_the_step_that_broke_a_run_is_named_with_its_examples(make_run: Ma
         lab = await lab_of(pilot)
         await until(pilot, lambda: bool(lab.query_one(FindingsPane).breaks))
         await pilot.press("4", "end")
-        await until(pilot, lambda: "broke at step 31" in screen_text(app))
+        await until(pilot, lambda: "NaN at step 31" in screen_text(app))
         await until(pilot, lambda: "examples 7, 3 of the training set" in screen_text(app))

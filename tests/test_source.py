@@ -32,14 +32,14 @@ def constants(tree: ast.Module) -> list[str]:
 def unfilled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.Constant]:
     """Yield the texts of a function that name one of its variables in braces, and lack the f that fills it in."""
     nodes = list(ast.walk(function))
+    texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    named = {text: set(re.findall(r"\{(?:[a-z_]+\()?([a-z_]+)[^{}]*\}", text.value)) for text in texts}
+    if not any(named.values()):
+        return
     known = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     known |= {node.arg for node in nodes if isinstance(node, ast.arg)}
     filled = {part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in nodes:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in filled:
-            words = re.findall(r"\{(?:[a-z_]+\()?([a-z_]+)[^{}]*\}", node.value)
-            if known.intersection(words):
-                yield node
+    yield from (text for text, names in named.items() if names & known and text not in filled)
 
 
 def faults_of(module: Path) -> Iterator[str]:

@@ -14,6 +14,7 @@ from gradtui.runs.reader import open_run
 DEAD = ["dead-bias", "--set", "run.steps=120", "--set", "run.device=cpu"]
 
 
+@pytest.mark.long
 def test_a_net_with_dead_units_is_fixed_and_each_round_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

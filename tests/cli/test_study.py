@@ -93,6 +93,7 @@ def test_studies_lie_beside_the_chosen_folder_of_runs(home: Path, tmp_path: Path
     assert not home.exists()
 
 
+@pytest.mark.long
 def test_a_trainer_that_fails_is_a_row_and_the_study_continues(home: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.npz").write_bytes(b"no archive")
     file = tmp_path / "broken.toml"

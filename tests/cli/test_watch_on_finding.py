@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.command_line import gradtui
 
 SCRIPT = """
@@ -20,6 +22,7 @@ print("trained")
 """
 
 
+@pytest.mark.long
 def test_the_command_gets_each_finding_as_json_and_the_script_keeps_its_output(tmp_path: Path) -> None:
     script, told = tmp_path / "train.py", tmp_path / "told.jsonl"
     script.write_text(SCRIPT)

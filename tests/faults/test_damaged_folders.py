@@ -163,7 +163,9 @@ def attack(rng: random.Random, template: Path, place: Path) -> list[str]:
     return [f"({'; '.join(done)}): {fault}" for fault in faults_of(folder, place / "home", place / "out")]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(n, marks=pytest.mark.long) for n in range(4, 12))]
+)
 def test_random_damage_causes_no_fault(seed: int, template: Path, tmp_path: Path) -> None:
     assert attack(random.Random(seed), template, tmp_path) == []
 

@@ -67,6 +67,7 @@ def wait_for_step(tmp_path: Path, step: int) -> Run:
     raise AssertionError("the script has not taken so many steps")
 
 
+@pytest.mark.long
 def test_the_run_of_a_script_that_ends_is_finished(tmp_path: Path) -> None:
     process = start(tmp_path, "for _ in range(7): step(model, optimizer)")
     assert process.communicate(timeout=60) == ("", "")

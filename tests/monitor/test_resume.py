@@ -237,6 +237,7 @@ for step in range(1, 10**9):
 """
 
 
+@pytest.mark.long
 def test_continues_after_the_process_was_killed(
     home: Path, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

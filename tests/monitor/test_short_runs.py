@@ -78,6 +78,7 @@ def test_a_gradient_that_has_grown_a_thousandfold_is_recorded_with_the_steps_aft
     assert values[steps == high[0]] == pytest.approx(norms[int(high[0]) - 1], rel=1e-5)
 
 
+@pytest.mark.long
 def test_of_a_script_that_clips_no_row_claims_a_norm_that_is_not_known() -> None:
     run, norms = trained(700, clip=1e-3)
     steps, values = run.scalars("grad_norm")

@@ -69,7 +69,13 @@ def test_contrast_is_that_of_the_guidelines() -> None:
     assert contrast(Color.parse("#777777"), white) == pytest.approx(4.48, abs=0.01)
 
 
-@pytest.mark.parametrize("theme", [DARK.name, LIGHT.name, "ansi-dark", "ansi-light", "nord", "textual-light"])
+@pytest.mark.parametrize(
+    "theme",
+    [
+        DARK.name, "ansi-light", "textual-light",
+        *(pytest.param(name, marks=pytest.mark.long) for name in (LIGHT.name, "ansi-dark", "nord")),
+    ],
+)  # fmt: skip
 async def test_every_theme_shows_the_lab_and_its_dialogs(make_run: MakeRun, theme: str) -> None:
     app = GradtuiApp(attach=make_run())
     async with app.run_test(size=(120, 36)) as pilot:

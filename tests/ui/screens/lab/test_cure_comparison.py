@@ -266,6 +266,7 @@ async def test_a_net_is_measured_before_it_is_trained_and_nothing_is_left(home: 
     assert not measured.exists()
 
 
+@pytest.mark.long
 async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_returns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

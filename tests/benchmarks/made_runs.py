@@ -118,11 +118,10 @@ def finished_run(root: Path, *, layers: int, steps: int) -> Path:
     return folder
 
 
-def copied_runs(root: Path, count: int) -> None:
-    """Write a finished run of 20 layers and 100 steps, and copy it until there are that many."""
-    one = finished_run(root, layers=20, steps=100)
+def copy_run(run: Path, count: int) -> None:
+    """Copy a run until there are that many of it."""
     for number in range(1, count):
-        shutil.copytree(one, root / f"{one.name}-{number}")
+        shutil.copytree(run, run.with_name(f"{run.name}-{number}"))
 
 
 def chunks(steps: int) -> Iterator[npt.NDArray[np.int64]]:

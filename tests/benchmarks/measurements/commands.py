@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from tests.benchmarks.figures import CannotMeasure, Measured
 from tests.benchmarks.home import Home
-from tests.benchmarks.made_runs import copied_runs, finished_run
+from tests.benchmarks.made_runs import copy_run, finished_run
 from tests.benchmarks.spent import Spent
 
 RUNS = 3_000
@@ -22,13 +22,16 @@ def measure(home: Home, quick: bool) -> Iterator[Measured]:
 
 
 def _list(home: Home, count: int) -> Iterator[Measured]:
-    """List runs that were listed before, and compare with a Python that does nothing."""
-    copied_runs(home.runs, count)
-    # The first list writes down what it found out about each run.
+    """List runs that are known, as those of a trainer are, and compare with a Python that does nothing."""
+    one = finished_run(home.runs, layers=20, steps=100)
+    # No trainer has diagnosed this run, so a list does it.
+    Spent.on_command(home, "runs")
+    copy_run(one, count)
     listed = [Spent.on_command(home, "runs") for _ in range(3)]
     if any(one.lines != count for one in listed):
         raise CannotMeasure(f"{listed[-1].lines} of {count} runs were listed")
     nothing = min(Spent.on_python(home, ["-c", "pass"]).cpu for _ in range(3))
+    # The first list writes down what it has read of each run.
     again = min(one.cpu for one in listed[1:]) - nothing
     yield Measured(f"gradtui runs of {count:,}, over python -c pass: CPU", again, "s", budget=0.5)
 

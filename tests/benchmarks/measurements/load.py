@@ -14,7 +14,7 @@ import psutil
 from tests.benchmarks.figures import CannotMeasure, Measured
 from tests.benchmarks.home import Home
 from tests.benchmarks.lab import OPENING, attached, bars, has_footer, step_of
-from tests.benchmarks.made_runs import STEPS_BEFORE, copied_runs, finished_run, growing_run
+from tests.benchmarks.made_runs import STEPS_BEFORE, copy_run, finished_run, growing_run
 from tests.benchmarks.processes import cpu_seconds, memory_mb
 from tests.benchmarks.spent import Spent
 from tests.benchmarks.terminal import Terminal, watch
@@ -74,7 +74,7 @@ def _many_runs(home: Home, count: int) -> Iterator[Measured]:
     """List many runs, the first time and again."""
     shutil.rmtree(home.runs)
     home.runs.mkdir()
-    copied_runs(home.runs, count)
+    copy_run(finished_run(home.runs, layers=20, steps=100), count)
     for which in ("first", "second"):
         listed = Spent.on_command(home, "runs")
         if listed.lines != count:

@@ -8,7 +8,6 @@ logs read this registry. It imports neither torch nor numpy nor textual, so that
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -53,20 +52,14 @@ CurveChart = Literal["gradient", "activation", "weights"]
 HEALTHY_UPDATE_RATIO = (1e-4, 1e-2)
 """Update ÷ weight of one step in nets that learn well (SCIENCE.md)."""
 
-DEAD_SHARE = 0.55
-"""The share of dead units above which a layer is marked as bad (SCIENCE.md, rule 4)."""
-
-SATURATED_SHARE = 0.9
-"""The share of saturated outputs above which a layer is marked as bad; tanh at sigma_w = 3 has 0.57 and learns."""
-
 
 @dataclass(frozen=True)
 class Figure:
     """A Figure is a metric's line among the figures of the lab, which shows the layer farthest from zero."""
 
     format: str
-    bad_above: float = math.inf
-    """A value beyond this is marked as bad."""
+    finding: str = ""
+    """The code of the finding that marks it as bad, so that figures and findings agree; "" if no rule judges it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +250,7 @@ _RECORDED = (
         label="dead",
         format="{:.0%}",
         curve=("activation", "dead"),
-        figure=Figure("{:.0%}", bad_above=DEAD_SHARE),
+        figure=Figure("{:.0%}", finding="dead-units"),
         json="last",
     ),
     Metric(
@@ -272,7 +265,7 @@ _RECORDED = (
         label="saturated",
         format="{:.0%}",
         curve=("activation", "saturated"),
-        figure=Figure("{:.0%}", bad_above=SATURATED_SHARE),
+        figure=Figure("{:.0%}", finding="saturated"),
     ),
     Metric(
         name="activation_slope",
@@ -361,7 +354,7 @@ def with_figure() -> tuple[Metric, ...]:
     """Return the metrics that the lab's figures show, in their order there: those that can be bad come first."""
     shown = [metric for metric in _metrics.values() if metric.figure is not None]
     return tuple(
-        sorted(shown, key=lambda metric: metric.figure is None or math.isinf(metric.figure.bad_above))
+        sorted(shown, key=lambda metric: metric.figure is None or not metric.figure.finding)
     )
 
 

@@ -157,13 +157,13 @@ come to an end."""
 
 # -- dead and saturated units
 
-DEAD_SHARE = metrics.DEAD_SHARE
+DEAD_SHARE = 0.55
 """This share of dead units, of all that can die, is a finding (SCIENCE.md, rule 4)."""
 MOSTLY_DEAD_LAYER = 0.5
 """A layer with this share of dead units is named (SageMaker Debugger: over half of a layer)."""
 DEAD_LAYER = 0.999
 """A layer with this share of dead units is dead (SCIENCE.md, rule 4); it is not 1, since fractions are float32."""
-SATURATED_SHARE = metrics.SATURATED_SHARE
+SATURATED_SHARE = 0.9
 """The share of a layer's units that must be saturated. tanh at sigma_w = 3 has 0.57 and learns with a small rate. This
 is a finding only if nothing has been learned, since sigmoids beside shortcuts saturate and learn."""
 FEWEST_EXAMPLES_SEEN = 128

@@ -311,7 +311,7 @@ class FollowedRun:
                 metric.name: _row(monitor.run, metric.name, request.at) for metric in metrics.with_figure()
             }
             known = {name: row for name, row in rows.items() if row is not None}
-            self.stats = run_stats(snapshot, known, tuple(monitor.run.layer_names))
+            self.stats = run_stats(snapshot, known, monitor.run.layer_names, self.diagnosis.judgement.codes)
 
     # -- what the screen asks
 

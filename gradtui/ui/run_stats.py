@@ -11,7 +11,7 @@ from gradtui.runs.costs import newest_costs
 from gradtui.words import plain_exponents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from gradtui.metrics import Metric
     from gradtui.runs.follower import Snapshot
@@ -28,7 +28,7 @@ class RunStat:
 
 
 def run_stats(
-    snapshot: Snapshot, layers: Mapping[str, Floats], names: tuple[str, ...]
+    snapshot: Snapshot, layers: Mapping[str, Floats], names: Sequence[str], codes: Collection[str] = ()
 ) -> tuple[RunStat, ...]:
     """Return the figures of a run's state.
 
@@ -36,6 +36,7 @@ def run_stats(
         snapshot: the state.
         layers: the newest row of other metrics by name, (layers,) each.
         names: the names of the layers.
+        codes: the codes of the findings, which mark their figures as bad.
     """
     found = []
     costs = newest_costs(snapshot.events).words()
@@ -48,7 +49,7 @@ def run_stats(
     loss = snapshot.curves.get("loss")
     broke = loss is not None and len(loss) > 0 and not math.isfinite(loss.mean[-1])
     for metric in metrics.with_figure():
-        worst = _worst(metric, layers.get(metric.name), names)
+        worst = _worst(metric, layers.get(metric.name), names, codes)
         # If a net's numbers are not finite, every unit seems dead or saturated.
         found += [RunStat(one.label, "–") for one in worst] if broke else worst
     cost = [event["overhead"] for event in snapshot.events if event.get("event") == "cost"]
@@ -67,7 +68,9 @@ def clipping_of(snapshot: Snapshot) -> str:
     return f"{plain_exponents(f'{highest:.2g}')} (script)" if highest <= 1.01 * lowest else "by the script"
 
 
-def _worst(metric: Metric, row: Floats | None, names: tuple[str, ...]) -> list[RunStat]:
+def _worst(
+    metric: Metric, row: Floats | None, names: Sequence[str], codes: Collection[str]
+) -> list[RunStat]:
     """Return the value farthest from zero with its layer; nothing where no layer has a value."""
     known = (
         [] if row is None else [(abs(v), v, n) for v, n in zip(row.tolist(), names, strict=False) if v == v]
@@ -77,4 +80,4 @@ def _worst(metric: Metric, row: Floats | None, names: tuple[str, ...]) -> list[R
     assert metric.figure is not None
     size, value, name = max(known)
     text = plain_exponents(metric.figure.format.format(value)) + (f" in {name}" if size else "")
-    return [RunStat(metric.label, text, size > metric.figure.bad_above)]
+    return [RunStat(metric.label, text, size > 0 and metric.figure.finding in codes)]

@@ -40,7 +40,7 @@ def sparsity() -> Iterator[Metric]:
             label="zeros",
             format="{:.1%}",
             curve=("gradient", "zeros"),
-            figure=Figure("{:.0%}", bad_above=0.9),
+            figure=Figure("{:.0%}", finding="vanishing"),
         )
     )
     yield metric

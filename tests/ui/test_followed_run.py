@@ -6,9 +6,15 @@ import threading
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
+from gradtui import metrics
+from gradtui.diagnosis.findings import CODES
+from gradtui.runs.follower import Follower
+from gradtui.runs.reader import open_run
 from gradtui.ui.followed_run import FollowedRun
+from gradtui.ui.run_stats import RunStat, run_stats
 from tests.ui.conftest import MakeRun
 
 
@@ -37,3 +43,20 @@ def test_the_thread_that_follows_a_run_stops_when_it_is_closed(
     followed.close()
     follower.join(60)
     assert not follower.is_alive()
+
+
+def test_a_figure_is_marked_as_bad_only_where_its_finding_was_found(make_run: MakeRun) -> None:
+    """A red figure beside "no problems found" would contradict it."""
+    snapshot = Follower(open_run(make_run(steps=3))).poll()
+    assert snapshot is not None
+    dead = {"dead_fraction": np.array([0.1, 0.97])}
+    for codes in ((), ("vanishing",), ("vanishing", "dead-units")):
+        bad = [stat for stat in run_stats(snapshot, dead, ("a", "b"), codes) if stat.bad]
+        expected = [RunStat("dead", "97% in b", True)] if "dead-units" in codes else []
+        assert bad == expected
+
+
+def test_the_finding_that_marks_a_figure_is_one_that_rules_find() -> None:
+    for metric in metrics.with_figure():
+        assert metric.figure is not None
+        assert metric.figure.finding in ("", *CODES)

@@ -96,6 +96,8 @@ def check_frame(run: FollowedRun, painted: ShownDiagnosis) -> None:
         if painted.judgement.codes[0] == "exploding" and "weaker" in headline.plain:
             assert " · now " in headline.plain, where
         assert f"{mark} {painted.judgement.codes[0]}  since" in pane, where
+    bad = {stat.label for stat in run.stats if stat.bad}
+    assert not bad or state == "problem", f"{where} / {bad}"
     if state == "clean":
         loss, norm = (run.snapshot.curves[name].mean for name in ("loss", "grad_norm"))
         assert math.isfinite(loss[-1]), where

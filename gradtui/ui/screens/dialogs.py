@@ -266,7 +266,7 @@ class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
                 "The file exists; enter overwrites it." if there else "enter save   esc back", bad=there
             )
 
-        self._disk.look(lambda: bool(event.value) and os.path.exists(given_path(event.value)), found)
+        self._disk.look(lambda: bool(event.value) and os.path.isfile(given_path(event.value)), found)
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:

@@ -73,18 +73,24 @@ class CureComparison:
             self._screen.run_worker(read, thread=True, exclusive=True, group="partner")
         self._screen.refresh_bindings()
 
-    def show_next(self) -> None:
-        """Show both runs, then the one without the cure alone, then the one with it alone, then both again."""
+    def show_next(self) -> str:
+        """Show both runs, then the one without the cure alone, then the one with it alone, then both again.
+
+        Return in a few words what is shown now; "" if there is no second run.
+        """
         run, partner = self._followed(), self.partner
-        if run is None:
-            return
-        if partner is not None:
+        if run is not None and partner is not None:
             self.pair = run.folder, partner.folder
             self._open_run(partner.folder, adopt=True, alone=True)
-        elif self.pair is not None and run.folder == self.pair[1]:
-            self._open_run(self.pair[0], adopt=True, alone=True)
-        elif self.pair is not None and run.folder == self.pair[0]:
-            self._open_run(self.pair[0], adopt=True, against=self.pair[1])
+            return "the run without the cure, alone"
+        if run is None or self.pair is None or run.folder not in self.pair:
+            return ""
+        cured, without_cure = self.pair
+        if run.folder == without_cure:
+            self._open_run(cured, adopt=True, alone=True)
+            return "the run with the cure, alone"
+        self._open_run(cured, adopt=True, against=without_cure)
+        return "both runs"
 
     @property
     def shown(self) -> tuple[Path | None, Path | None]:

@@ -301,8 +301,8 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         self.comparison.repair()
 
     def action_end_comparison(self) -> None:
-        """Show both runs, or each of them alone."""
-        self.comparison.show_next()
+        """Show both runs, or each of them alone, and say which."""
+        self.query_one(StatusBar).say(self.comparison.show_next())
 
     # -- the run on the screen
 

@@ -7,6 +7,7 @@ from gradtui.experiment.cures import cure
 from gradtui.runs.meta import Parent
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
+from gradtui.ui.widgets.status_bar import StatusBar
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
@@ -22,13 +23,19 @@ async def test_one_key_shows_both_runs_then_each_of_them_alone(make_run: MakeRun
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: lab.comparison.partner is not None)
-        for folder, alone in ((failing, True), (fixed, True), (fixed, False), (failing, True)):
+        for folder, words in (
+            (failing, "the run without the cure, alone"),
+            (fixed, "the run with the cure, alone"),
+            (fixed, "both runs"),
+            (failing, "the run without the cure, alone"),
+        ):
             await pilot.press("F")
             await until(
                 pilot, lambda folder=folder: lab.followed is not None and lab.followed.folder == folder
             )
             await until(pilot, lambda: lab.followed.data is not None)
-            assert (lab.comparison.partner is None) == alone
+            assert (lab.comparison.partner is None) == ("alone" in words)
+            assert lab.query_one(StatusBar).notice == words
 
 
 async def test_escape_leads_back_to_the_list_that_a_run_was_opened_from(make_run: MakeRun) -> None:

@@ -353,9 +353,7 @@ def get(name: str) -> Metric:
 def with_figure() -> tuple[Metric, ...]:
     """Return the metrics that the lab's figures show, in their order there: those that can be bad come first."""
     shown = [metric for metric in _metrics.values() if metric.figure is not None]
-    return tuple(
-        sorted(shown, key=lambda metric: metric.figure is None or not metric.figure.finding)
-    )
+    return tuple(sorted(shown, key=lambda metric: metric.figure is None or not metric.figure.finding))
 
 
 def in_json() -> tuple[Metric, ...]:

@@ -68,9 +68,7 @@ def clipping_of(snapshot: Snapshot) -> str:
     return f"{plain_exponents(f'{highest:.2g}')} (script)" if highest <= 1.01 * lowest else "by the script"
 
 
-def _worst(
-    metric: Metric, row: Floats | None, names: Sequence[str], codes: Collection[str]
-) -> list[RunStat]:
+def _worst(metric: Metric, row: Floats | None, names: Sequence[str], codes: Collection[str]) -> list[RunStat]:
     """Return the value farthest from zero with its layer; nothing where no layer has a value."""
     known = (
         [] if row is None else [(abs(v), v, n) for v, n in zip(row.tolist(), names, strict=False) if v == v]

@@ -23,15 +23,15 @@ import gradtui.ui
 from gradtui.experiment import resolve
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.label import name_of, tags_of
-from gradtui.study.presets import resolve as resolve_study
+from gradtui.study.spec import load as load_study
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_dialogs import ValueScreen
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.dialogs import AskScreen, Choice, ChooseScreen, LogScreen, SaveScreen
 from gradtui.ui.screens.help import KeysScreen
+from gradtui.ui.screens.open_dialog import OpenScreen
 from gradtui.ui.screens.presets_screen import PresetsScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
-from gradtui.ui.screens.study.studies_screen import _checked
 from tests.support.fuzzing import SECONDS
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.studies import sigmoids, write_run
@@ -135,7 +135,7 @@ def dialogs() -> dict[str, Callable[[], Screen[object]]]:
     )
     return {
         "save": lambda: SaveScreen(experiment),
-        "study": lambda: AskScreen("Study", "study.toml", "hint", _checked(resolve_study)),
+        "study": lambda: OpenScreen("Open a study", load_study),
         "name": lambda: AskScreen("Name", "x", "hint", name_of),
         "tags": lambda: AskScreen("Tags", "x", "hint", tags_of),
         "choose": lambda: ChooseScreen("Layers", [Choice("0", "dense1", "layer 1")]),

@@ -78,7 +78,7 @@ def check_frame(run: FollowedRun, painted: ShownDiagnosis) -> None:
     assert run.snapshot is not None
     assert run.experiment is not None
     metric = metrics.get(run.data.request.metric)
-    headline = headline_of(metric.headline(run.data.names, run.data.values.tolist()), painted)
+    headline = headline_of(metric.headline(run.data.names, run.data.values.tolist()), painted, run.data.step)
     pane = findings_text(painted, run.data.step).plain
     status = progress_of(run, run.experiment).judgement
     assert status is not None
@@ -94,7 +94,7 @@ def check_frame(run: FollowedRun, painted: ShownDiagnosis) -> None:
         mark = painted.judgement.mark[0]
         assert headline.plain.startswith(f"{mark} {painted.judgement.codes[0]} "), where
         if painted.judgement.codes[0] == "exploding" and "weaker" in headline.plain:
-            assert " · now " in headline.plain, where
+            assert " · now " in headline.plain or " · in this chart " in headline.plain, where
         assert f"{mark} {painted.judgement.codes[0]}  since" in pane, where
     bad = {stat.label for stat in run.stats if stat.bad}
     assert not bad or state == "problem", f"{where} / {bad}"

@@ -1,11 +1,12 @@
-"""Ask for a TOML file of an experiment, and complete its path."""
+"""Ask for a TOML file, such as an experiment or a study, and complete its path."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,7 +17,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 from textual.widgets.option_list import Option
 
-from gradtui.experiment import Experiment, ExperimentError, load
+from gradtui.experiment import ExperimentError
 from gradtui.ordinary_files import given_path, problem_of
 from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.one_answer import OneAnswer
@@ -31,8 +32,13 @@ MOST_SHOWN = 200
 HINT = "tab completes   enter open   esc back"
 
 
-class OpenScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
-    """The OpenScreen returns the experiment of a TOML file, or None; errors are shown when enter is pressed."""
+class OpenScreen(ModalScreen[Any], OneAnswer[Any]):
+    """The OpenScreen returns what was read from a TOML file, or None; errors are shown when enter is pressed.
+
+    Args:
+        title: the title of the frame.
+        load: reads a file; raises ExperimentError with one line if it cannot be used.
+    """
 
     DEFAULT_CSS = """
     OpenScreen {
@@ -49,14 +55,16 @@ class OpenScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
         Binding("tab", "complete", "complete", priority=True),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, title: str, load: Callable[[Path], object]) -> None:
         super().__init__()
+        self.frame_title = title
+        self.load = load
         self._disk = DiskWork(self, lambda text: self.query_one(Hint).say(text))
 
     def compose(self) -> ComposeResult:
         """Yield the path to type, what it may become, and a hint."""
         with Vertical() as frame:
-            frame.border_title = "Open an experiment"
+            frame.border_title = self.frame_title
             yield SearchableList(self._listed, placeholder="a TOML file", classes="")
             yield Hint(HINT)
 
@@ -80,23 +88,24 @@ class OpenScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
         self._open(event.key or event.text)
 
     def _open(self, text: str) -> None:
-        """Answer with the experiment of a file; go into a folder."""
+        """Answer with what a file holds; go into a folder."""
 
-        def read() -> Experiment | str | None:
-            """Return the experiment, what is wrong with the file, or None for a folder."""
+        def read() -> tuple[object, str]:
+            """Return what the file holds and what is wrong with it; neither for a folder."""
             try:
                 path = given_path(text)
-                return None if path.is_dir() else load(path)
+                return (None if path.is_dir() else self.load(path)), ""
             except ExperimentError as error:
-                return str(error)
+                return None, str(error)
             except (OSError, ValueError) as error:
-                return f"{text}: {problem_of(error)}"
+                return None, f"{text}: {problem_of(error)}"
 
-        def take(answer: Experiment | str | None) -> None:
-            if isinstance(answer, str):
-                self.query_one(Hint).say(answer, bad=True)
-            elif answer is not None:
-                self.dismiss(answer)
+        def take(answer: tuple[object, str]) -> None:
+            found, problem = answer
+            if problem:
+                self.query_one(Hint).say(problem, bad=True)
+            elif found is not None:
+                self.dismiss(found)
             else:
                 self.query_one(SearchableList).type(text if text.endswith("/") else f"{text}/")
 

@@ -137,7 +137,7 @@ class GradientPane(Vertical, can_focus=True):
         headline = self.query_one(Headline)
         factors = data.factors
         text = factors.headline if factors else metric.headline(data.names, data.values.tolist())
-        headline.sentence = headline_of(text, diagnosis)
+        headline.sentence = headline_of(text, diagnosis, data.step)
         # The waterfall comes first: it has every step, so it sets the scale that both share.
         waterfall.update(units(data.matrix), data.steps, data.last, whole_run=not followed.live)
         self._update(chart, data, units)
@@ -169,7 +169,7 @@ class GradientPane(Vertical, can_focus=True):
             self.screen.refresh_bindings()
         self._data = followed.data
         headline = self.query_one(Headline)
-        headline.sentence, headline.legend = headline_of(plane_headline(plane), diagnosis), ()
+        headline.sentence, headline.legend = headline_of(plane_headline(plane), diagnosis, plane.step), ()
         beside = () if other is None else (("without the cure", other),)
         self.query_one(PlaneChart).update(("this run", plane), *beside)
         self.heading = Content("What the net computes")

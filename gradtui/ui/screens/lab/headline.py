@@ -84,11 +84,11 @@ OPPOSITE = {"exploding": ("weak", "uneven", "even"), "vanishing": ("strong", "un
 """The tones of a sentence that seem to contradict a finding, which was made of more than the step that is shown."""
 
 
-def headline_of(headline: HeadlineText, diagnosis: ShownDiagnosis) -> Content:
+def headline_of(headline: HeadlineText, diagnosis: ShownDiagnosis, step: int) -> Content:
     """Return the sentence with the mark and colour of the diagnosis at the step that is shown.
 
     The ratio in the sentence does not decide: the profile of a net that has learned may be steep, and that of an
-    exploding net may be even.
+    exploding net may be even. step: the step that is shown.
     """
     judgement = diagnosis.judgement
     mark, colour = judgement.mark
@@ -98,7 +98,8 @@ def headline_of(headline: HeadlineText, diagnosis: ShownDiagnosis) -> Content:
         began = next((one.step for one in diagnosis.findings or () if one.code == named), 0)
         if headline.tone in OPPOSITE.get(named, ()) and began:
             # Saturated units hide an explosion, and a net that has learned may have left its vanishing behind.
-            named, text = f"{named} since step {began:,}", f"now {text}"
+            place = "now" if step > began else "in this chart"
+            named, text = f"{named} since step {began:,}", f"{place} {text}"
         return Content.assemble((f"{mark} {named}", f"bold {colour}"), (f" · {text}", "bold"))
     if judgement.state == "checking":
         return Content.styled(f"{mark} {headline.text}", "bold")

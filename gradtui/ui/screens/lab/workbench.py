@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import var
 
-from gradtui.experiment import Experiment, ExperimentError
+from gradtui.experiment import Experiment, ExperimentError, load
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.field_values import Draft, info_at, put, value_at
 from gradtui.ui.screens.lab.code_advice import choose_code, copy_first
@@ -203,7 +203,7 @@ class Workbench(Vertical):
         """Open an experiment from a TOML file."""
         from gradtui.ui.screens.open_dialog import OpenScreen
 
-        self.app.push_screen(OpenScreen(), self.take)
+        self.app.push_screen(OpenScreen("Open an experiment", load), self.take)
 
     def save(self) -> None:
         """Ask for a file and write the experiment there as TOML."""

@@ -76,6 +76,7 @@ class LayerScreen(OneAnswer[int]):
         Binding(
             "escape,q", "back", "back", key_display="esc", tooltip="Go back to all layers.", id="layer.back"
         ),
+        Binding("q", "leave", "back", tooltip="Go back to all layers, at the same step.", id="layer.leave"),
         Binding(
             "left,h",
             "neighbour(-1)",
@@ -160,7 +161,9 @@ class LayerScreen(OneAnswer[int]):
             return False
         if action == "plane":
             return self.followed.has_plane
-        return self.cursor.in_the_past if action == "live" else True
+        # At an earlier step esc leads to the newest one, and only q leads back.
+        in_the_past = self.cursor.in_the_past
+        return {"live": in_the_past, "leave": in_the_past, "back": not in_the_past}.get(action, True)
 
     def _show_status(self) -> None:
         meta = self.followed.snapshot.meta if self.followed.snapshot else None
@@ -236,6 +239,10 @@ class LayerScreen(OneAnswer[int]):
             self.minimize()
         else:
             self.dismiss(self.index)
+
+    def action_leave(self) -> None:
+        """Return in the same way from an earlier step, where esc leads to the newest one first."""
+        self.action_back()
 
     def _show_layer(self, layer: int) -> None:
         meta = self.followed.snapshot.meta if self.followed.snapshot else None

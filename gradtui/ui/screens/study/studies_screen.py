@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +13,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from gradtui.experiment.errors import ExperimentError
-from gradtui.ordinary_files import given_path
 from gradtui.runs.bounded_reads import NO_ANSWER
-from gradtui.study.presets import resolve
-from gradtui.study.spec import StudySpec
+from gradtui.study.spec import StudySpec, load
 from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.one_answer import OneAnswer
-from gradtui.ui.screens.dialogs import AskScreen
+from gradtui.ui.screens.open_dialog import OpenScreen
 from gradtui.ui.screens.study.study_screen import StudyScreen
 from gradtui.ui.screens.study.study_store import StudyEntry, StudyStore
 from gradtui.ui.screens.study.study_tables import entry_columns
@@ -153,35 +150,8 @@ class StudiesScreen(OneAnswer["Path | None"]):
     def action_file(self) -> None:
         """Ask for a TOML file and open it as a study."""
 
-        def read(path: str) -> StudySpec | str:
-            try:
-                return resolve(str(given_path(path)))
-            except ExperimentError as error:
-                # The dialog has read it, but the file may have changed since.
-                return str(error)
+        def take(spec: StudySpec | None) -> None:
+            if spec is not None:
+                self.open_study(spec)
 
-        def show(read: StudySpec | str) -> None:
-            if isinstance(read, str):
-                self.notify(read, severity="error")
-            else:
-                self.open_study(read)
-
-        def take(path: str | None) -> None:
-            if path is not None:
-                self._disk.do(lambda: read(path), show)
-
-        self.app.push_screen(
-            AskScreen("Study", "study.toml", "a TOML file   enter open   esc back", _checked(resolve)), take
-        )
-
-
-def _checked(resolve: Callable[[str], StudySpec]) -> Callable[[str], object]:
-    """Return a check of the file that raises ValueError with one line on what is wrong."""
-
-    def check(text: str) -> None:
-        try:
-            resolve(str(given_path(text)))
-        except ExperimentError as error:
-            raise ValueError(str(error)) from None
-
-    return check
+        self.app.push_screen(OpenScreen("Open a study", load), take)

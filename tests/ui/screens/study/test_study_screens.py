@@ -18,6 +18,7 @@ from gradtui.study.spec import Change, Compare, StudySpec, dumps
 from gradtui.study.study_folder import OWNER_FILE, STUDY_FILE
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.lab_screen import LabScreen
+from gradtui.ui.screens.open_dialog import OpenScreen
 from gradtui.ui.screens.study.studies_screen import StudiesScreen
 from gradtui.ui.screens.study.study_chart import profiles_of
 from gradtui.ui.screens.study.study_screen import StudyScreen
@@ -225,6 +226,7 @@ async def test_study_file_is_opened_from_its_path(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, StudiesScreen))
         await pilot.press("ctrl+o")
         await pilot.pause()
+        await until(pilot, lambda: isinstance(app.screen, OpenScreen))
         asked = app.screen.query_one(Input)
         asked.value = str(tmp_path / "gone.toml")
         await pilot.pause()

@@ -6,13 +6,10 @@ The opening screen shows the keys of the lab before the lab is imported.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
-
-if TYPE_CHECKING:
-    from gradtui.ui.followed_run import FollowedRun
 
 WHY_KEY = Binding(
     "w", "why", "why", tooltip="Explain what was found, why it happens, and what helps.", id="lab.why"
@@ -299,15 +296,6 @@ GRADIENT_KEYS: list[BindingType] = [
 ]
 """The keys of the charts of the layers."""
 
-NEED_A_RUN = frozenset(
-    {
-        "send", "restart", "continue",
-        "log", "note", "report", "metric", "why", "factors", "plane", "first_bad", "live", "find_layer", "back",
-        "fork_with_cure", "try_all_cures", "repair", "end_comparison",
-    }
-)  # fmt: skip
-"""The actions that need a run."""
-
 FIXING_KEYS = frozenset({"lab.why", "lab.treat", "lab.try-all", "lab.repair", "lab.first-bad"})
 """The ids of the keys that follow in the key line once a problem was found."""
 
@@ -316,30 +304,6 @@ LEADING_BACK = frozenset({"lab.live", "lab.back", "lab.alone"})
 
 TRAINING_KEYS = frozenset({"lab.start", "lab.continue", "lab.pause", "lab.resume", "lab.step", "lab.stop"})
 """The ids of the keys that stand first in the key line."""
-
-
-def why_not(action: str, run: FollowedRun | None) -> str:
-    """Return in a few words why an action of the lab can do nothing now; "" if there is no reason to give."""
-    name = action.partition("(")[0]
-    if name == "app.lesson":
-        return "needs a lesson: press t first"
-    if name not in NEED_A_RUN:
-        return "not possible while a run trains" if run is not None and run.live else ""
-    if name in ("live", "back"):
-        return ""
-    if run is None:
-        return "needs a run: press space first"
-    if name in ("note", "report"):
-        return ""
-    if name == "plane":
-        return "needs data whose points lie in a plane, such as spirals or circle"
-    if name == "end_comparison":
-        return "no other run is compared with this one"
-    if name == "repair" and run.live:
-        return "not possible while a run trains"
-    if name in ("fork_with_cure", "try_all_cures", "repair"):
-        return "cures can only be trained for runs of gradtui's own experiments"
-    return "this run has ended" if not run.live else ""
 
 
 def rank_of(active: ActiveBinding, screen: Screen[Any], *, found: bool) -> int:

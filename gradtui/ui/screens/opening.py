@@ -12,7 +12,8 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from gradtui.ui.keys import LAB_KEYS, NEED_A_RUN
+from gradtui.ui.key_reasons import NEED_A_RUN
+from gradtui.ui.keys import LAB_KEYS
 from gradtui.ui.widgets.key_line import KeyLine
 
 

@@ -19,7 +19,8 @@ from gradtui.experiment import Experiment
 from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.followed_run import RunChanged
-from gradtui.ui.keys import LAB_KEYS, rank_of, why_not
+from gradtui.ui.key_reasons import why_not
+from gradtui.ui.keys import LAB_KEYS, rank_of
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.expected_pane import ExpectedPane
@@ -29,7 +30,8 @@ from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.net_pane import NetPane
 from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.screens.lab.run_lists import RunLists
-from gradtui.ui.screens.lab.run_view import RunTextActions, RunView
+from gradtui.ui.screens.lab.run_texts import RunTextActions
+from gradtui.ui.screens.lab.run_view import RunView
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import store_of
 from gradtui.ui.time_cursor import TimeActions, TimeCursor
@@ -220,14 +222,14 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
     def _edited(self, event: Workbench.Edited) -> None:
         """Send the running trainer the changes that it can apply at once."""
         self.view.show_status()
-        if self.view.show_edited():
+        if self.view.edit(event.before, event.after):
             self.refresh_bindings()
         self.query_one(NetPane).experiment = event.after
         self.query_one(ExpectedPane).show(event.after)
         if self.narrow and self.tabs.opened != "net" and event.before.net != event.after.net:
             # If a preset or a cure was applied on another tab, show the result on the net's tab.
             self.action_tab("net")
-        self.controls.send_edits(self.followed, event.before, event.after)
+        self.controls.send_edits(None if self.view.building else self.followed, event.before, event.after)
 
     # -- training, and comparing with another run
 
@@ -235,18 +237,17 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         """Return whether a key does anything now."""
         if action == "live":
             return self.cursor.in_the_past
-        if action == "rate":
-            # In a lesson the same keys turn its pages.
-            return not self.has_class("-lesson")
         if action == "back":
             return bool(self.lists.trail) and not self.cursor.in_the_past
-        return self.view.allows(str(parameters[0]) if action == "send" else action)
+        if action == "rate" and self.has_class("-lesson"):
+            return False  # The same keys turn the pages of the lesson.
+        return self.view.allows(str(parameters[0]) if action in ("send", "edit") else action)
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key of the lab can do nothing now."""
         bindings = self._bindings.key_to_bindings.get(event.key, [])
         possible = not bindings or event.key in self.active_bindings
-        if not possible and (reason := why_not(bindings[0].action, self.followed)):
+        if not possible and (reason := why_not(bindings, self.followed)):
             self.query_one(StatusBar).say(f"{self.app.get_key_display(bindings[0])}: {reason}")
 
     def _went_back(self) -> None:

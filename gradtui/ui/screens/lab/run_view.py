@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace as replace_fields
-from textual.app import App
 from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
 from gradtui.experiment import Experiment
-from gradtui.runs.errors import RunError
+from gradtui.metrics import next_drawn
 from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.run_stats import clipping_of
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
@@ -26,7 +25,6 @@ from gradtui.ui.screens.lab.net_pane import NetPane
 from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.screens.lab.training_pane import TrainingPane
 from gradtui.ui.screens.lab.workbench import Workbench
-from gradtui.ui.screens.run_note import ask_for_note, note_on
 from gradtui.ui.settings_store import settings_of
 from gradtui.ui.terminal.terminal_app import TerminalApp, after_paint
 from gradtui.ui.widgets.stats_pane import StatsPane
@@ -55,6 +53,8 @@ class RunView:
         self._painted_state = ""
         self._divergence_shown = False
         self._lags_shown = False
+        self.building = False
+        """Whether the builder is shown beside a script's run, since the person opened an experiment over it."""
         self.trail: tuple[str, ...] = ()
         """The lists through which the person came to the run, for the breadcrumb."""
         self.run: FollowedRun | None = None
@@ -79,6 +79,7 @@ class RunView:
         self._painted_state = ""
         self._divergence_shown = False
         self._lags_shown = False
+        self.building = False
         plane = self.run is not None and self.run.request.plane
         self.run = run = FollowedRun(self._screen, folder, trainer)
         run.request = replace(run.request, plane=plane)
@@ -146,10 +147,12 @@ class RunView:
             "step": live,
             "stop": live,
             "restart": run is not None and not run.script,
+            "rate": not self._script_alone or live,
+            **dict.fromkeys(("beside", "draw_net", *EDITS_OF_THE_BUILDER), not self._script_alone),
             "log": run is not None,
             "report": run is not None,
             "note": run is not None,
-            "metric": run is not None,
+            "metric": run is not None and self._has_other_metrics(run),
             "why": run is not None,
             "factors": run is not None,
             "plane": run is not None and run.has_plane,
@@ -160,6 +163,13 @@ class RunView:
             "repair": curable and not live,
             "end_comparison": self._comparison.has_pair,
         }.get(action, True)
+
+    def _has_other_metrics(self, run: FollowedRun) -> bool:
+        """Return whether `m` would show anything else."""
+        shown = run.request
+        return (
+            shown.draws_factors or shown.plane or next_drawn(shown.metric, run.metrics).name != shown.metric
+        )
 
     @property
     def can_continue(self) -> bool:
@@ -174,7 +184,7 @@ class RunView:
         """Return whether the builder has another experiment than the one that the run on the screen trained."""
         run = self.run
         if run is None or run.experiment is None or self._adopting:
-            return False
+            return self.building
         draft = self._screen.query_one(Workbench).experiment
         return draft is not run.experiment and unnamed(draft) != unnamed(run.experiment)
 
@@ -255,6 +265,16 @@ class RunView:
             if not run.live:
                 self._controls.warm()
 
+    def edit(self, before: Experiment, after: Experiment) -> bool:
+        """Take note of an edit; return whether it changes which keys have an effect.
+
+        An experiment that is opened over a script's run shows the builder, in which it can be trained.
+        """
+        if self._script_alone and before.net != after.net and self.run is not None:
+            self.building = True
+            self._hide_builder(self.run)
+        return self.show_edited()
+
     def show_edited(self) -> bool:
         """Mark the frames of builder and charts if the builder has another experiment than the charts.
 
@@ -297,12 +317,12 @@ class RunView:
 
     def _hide_builder(self, run: FollowedRun) -> None:
         """Hide the builder while a script's run is shown, so that its net is not mistaken for the script's."""
-        screen = self._screen
-        if run.script == screen.has_class("-script"):
+        screen, hide = self._screen, run.script and not self.building
+        if hide == screen.has_class("-script"):
             return
-        screen.set_class(run.script, "-script")
-        screen.query_one(TrainingPane).script = run.script
-        if not run.script:
+        screen.set_class(hide, "-script")
+        screen.query_one(TrainingPane).script = hide
+        if not hide:
             return
         if screen.query_one(ModelPane).has_focus:
             screen.query_one(GradientPane).focus()
@@ -318,6 +338,9 @@ def unnamed(experiment: Experiment) -> Experiment:
     """Return an experiment without name and description, which do not change its training."""
     return replace_fields(experiment, name="", description="")
 
+
+EDITS_OF_THE_BUILDER = ("options", "save", "copy-string")
+"""The edits that only make sense where the builder shows an experiment."""
 
 STEPS_BEFORE, STEPS_AFTER = 20, 3
 """The steps that are shown around a divergence."""
@@ -338,48 +361,3 @@ def _shows_norms(run: FollowedRun) -> bool:
 
 def _follow(run: FollowedRun) -> None:
     run.follow(get_current_worker())
-
-
-class RunTextActions:
-    """RunTextActions are the actions of the keys for the note and the log, for a screen with one run."""
-
-    app: App[Any]
-    controls: RunControls
-    view: RunView
-
-    @property
-    def followed(self) -> FollowedRun | None:
-        """Return the run on the screen; None before the first."""
-        return self.view.run
-
-    def action_log(self) -> None:
-        """Show the last lines that the trainer printed, or the command that the app watches."""
-        show_output: Callable[[], None] | None = getattr(self.app, "show_output", None)
-        if show_output is not None:
-            show_output()
-            return
-        self.controls.show_log(self.followed)
-
-    def action_note(self) -> None:
-        """Ask for the note on the run on the screen, and write it."""
-        followed, screen = self.followed, self
-        if followed is None or not isinstance(screen, Screen):
-            return
-
-        def write(note: str) -> str:
-            try:
-                return note_on(followed.folder, note)
-            except RunError as error:
-                return str(error)
-
-        def written(note: str, said: str) -> None:
-            failed = not said.startswith("note ")
-            if not failed:
-                followed.note = note
-            screen.notify(said, severity="error" if failed else "information", timeout=3, markup=False)
-            screen.call_later(self.view.paint)
-
-        def take(note: str) -> None:
-            self.controls.disk.do(lambda: write(note), lambda said: written(note, said))
-
-        ask_for_note(screen, followed.note, take)

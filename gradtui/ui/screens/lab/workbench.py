@@ -140,7 +140,7 @@ class Workbench(Vertical):
             case "presets":
                 self.choose_preset()
             case "cures":
-                if not choose_code(self.screen, run):
+                if not choose_code(self.screen, run) and not self._no_code(run):
                     findings = run.findings if run is not None else None
                     self.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
             case "open":
@@ -148,7 +148,7 @@ class Workbench(Vertical):
             case "save":
                 self.save()
             case "copy":
-                if not copy_first(self.screen, run):
+                if not copy_first(self.screen, run) and not self._no_code(run):
                     self.copy()
             case "copy-string":
                 self.copy_string()
@@ -156,6 +156,13 @@ class Workbench(Vertical):
                 self.undo()
             case "redo":
                 self.redo()
+
+    def _no_code(self, run: FollowedRun | None) -> bool:
+        """Return whether a script's run is shown alone, and say that it has no cure as code."""
+        hidden = run is not None and self.screen.has_class("-script")
+        if hidden:
+            self.notify("No cure of this script can be copied as code", timeout=2)
+        return hidden
 
     def edit_group(self, index: int) -> None:
         """Open the dialog with every field of a group."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from gradtui.experiment import resolve
 from gradtui.runs.folder import CONTROL_FILE, new_folder, runs_root, settings_path
 from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, read_meta, write_meta
 from gradtui.runs.script_training import KEY
@@ -21,6 +22,7 @@ from gradtui.ui.screens.layer.layer_panes import LayerCurves
 from gradtui.ui.screens.layer.layer_screen import LayerScreen
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
+from gradtui.ui.widgets.status_bar import StatusBar
 from tests.support.lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
@@ -224,3 +226,49 @@ async def test_watched_script_is_shown_at_every_size(home: Path, size: tuple[int
             await pilot.pause()
         assert not lab.query_one(ModelPane).display
     writer.close()
+
+
+async def test_keys_that_need_an_experiment_say_so_until_one_is_opened_over_the_run_of_a_script() -> None:
+    folder, writer = script_run(listening=True)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.has_class("-script"))
+        status = lab.query_one(StatusBar)
+        for key in "RiBNoZ":
+            await pilot.press(key)
+            assert status.notice == f"{key}: this is a script's run: p opens an experiment to train"
+        await pilot.press("m")
+        assert status.notice == "m: this run records no other metric"
+        for key in "fTA":
+            await pilot.press(key)
+            assert status.notice == f"{key}: cures can only be trained for runs of gradtui's own experiments"
+        await pilot.press("Y")
+        assert [str(toast.message) for toast in app._notifications] == [
+            "No cure of this script can be copied as code"
+        ]
+        lab.workbench.take(resolve("relu-20"))
+        await until(pilot, lambda: not lab.has_class("-script"))
+        lab.workbench.step("optimizer.lr", up=True)
+        await until(pilot, lambda: "edited" in screen_text(app))
+        assert lab.query_one(ModelPane).display
+        assert not (folder / CONTROL_FILE).exists(), "edits of another experiment are not sent to the script"
+        writer.event("end", 40, status="finished", reason="")
+        writer.close()
+        await until(pilot, lambda: "space train" in screen_text(app))
+
+
+@pytest.mark.parametrize("key", ["less_than_sign", "full_stop", "x"])
+async def test_keys_of_a_training_say_that_a_script_has_ended(key: str) -> None:
+    folder, writer = script_run(listening=True)
+    writer.event("end", 40, status="finished", reason="")
+    writer.close()
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.has_class("-script"))
+        await pilot.press(key, "space")
+        said = lab.query_one(StatusBar).notice
+        assert said == "space: this is a script's run: p opens an experiment to train"
+        await pilot.press(key)
+        assert lab.query_one(StatusBar).notice.endswith(": this run has ended")

@@ -1,0 +1,53 @@
+"""Say why a key of the lab can do nothing now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding
+
+if TYPE_CHECKING:
+    from gradtui.ui.followed_run import FollowedRun
+
+NEED_A_RUN = frozenset(
+    {
+        "send", "restart", "continue",
+        "log", "note", "report", "metric", "why", "factors", "plane", "first_bad", "live", "find_layer", "back",
+        "fork_with_cure", "try_all_cures", "repair", "end_comparison",
+    }
+)  # fmt: skip
+"""The actions that need a run."""
+
+NEED_AN_EXPERIMENT = frozenset({"start", "continue", "restart", "preflight", "beside", "draw_net", "edit"})
+"""The actions that need an experiment in the builder, which is hidden beside a script's run."""
+
+REASONS = {
+    **dict.fromkeys(("live", "back", "note", "report"), ""),
+    "plane": "needs data whose points lie in a plane, such as spirals or circle",
+    "metric": "this run records no other metric",
+    "end_comparison": "no other run is compared with this one",
+}
+"""Why an action that needs more than a run can do nothing; "" where no reason is given."""
+
+
+def why_not(bindings: Sequence[Binding], run: FollowedRun | None) -> str:
+    """Return in a few words why the bindings of a key of the lab can do nothing now; "" if there is no reason."""
+    names = [binding.action.partition("(")[0] for binding in bindings]
+    # The keys that turn the pages of a lesson change the learning rate without one.
+    name = next((name for name in names if name != "app.lesson"), "")
+    if not name:
+        return "needs a lesson: press t first"
+    if run is not None and run.script and name in NEED_AN_EXPERIMENT:
+        return "this is a script's run: p opens an experiment to train"
+    if name not in NEED_A_RUN and name != "rate":
+        return "not possible while a run trains" if run is not None and run.live else ""
+    if run is None and name not in ("live", "back"):
+        return "needs a run: press space first"
+    if run is None or name in REASONS:
+        return REASONS[name]
+    if name == "repair" and run.live and not run.script:
+        return "not possible while a run trains"
+    if name in ("fork_with_cure", "try_all_cures", "repair"):
+        return "cures can only be trained for runs of gradtui's own experiments"
+    return "this run has ended" if not run.live else ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,9 +42,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         share_parsed_styles()
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the paths of new homes, one after the other; few tests need one, so none is made."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Set a fresh GRADTUI_HOME."""
-    folder = tmp_path / "home"
+def home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Set a fresh GRADTUI_HOME.
+
+    It lies outside tmp_path, since pytest searches the folders of all earlier tests before it makes one more.
+    """
+    folder = next(homes)
     monkeypatch.setenv("GRADTUI_HOME", str(folder))
     return folder

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.command_line import gradtui, gradtui_on_a_terminal
+from tests.support.command_line import forked_gradtui, gradtui_on_a_terminal
 from tests.support.exported_run import made_run
 
 
 def test_an_export_is_described_in_one_line(tmp_path: Path) -> None:
     made_run(tmp_path / "runs" / "20260101-000000-made")
     out = tmp_path / "made.csv"
-    result = gradtui(tmp_path, "export", "made", "--to", "csv", str(out))
+    result = forked_gradtui(tmp_path, "export", "made", "--to", "csv", str(out))
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"{out}, 60 steps of 20260101-000000-made\n"
-    again = gradtui(tmp_path, "export", "made", "--to", "csv", str(out))
+    again = forked_gradtui(tmp_path, "export", "made", "--to", "csv", str(out))
     assert (again.returncode, again.stdout) == (2, "")
     assert again.stderr == f"gradtui: {out}: exists already; --force replaces it\n"
 
 
 def test_an_unknown_kind_is_one_line(tmp_path: Path) -> None:
-    result = gradtui(tmp_path, "export", "made", "--to", "xls", "out")
+    result = forked_gradtui(tmp_path, "export", "made", "--to", "xls", "out")
     assert result.returncode == 2
     assert "one of csv, parquet, tensorboard" in result.stderr
     assert result.stderr.count("\n") == 1

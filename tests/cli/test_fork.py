@@ -13,7 +13,7 @@ from gradtui import open_run
 from gradtui.runs.meta import RunMeta, write_meta
 from gradtui.runs.reader import Run
 from gradtui.training.checkpoints.files import list_checkpoints, list_rollbacks
-from tests.support.command_line import gradtui, strictly
+from tests.support.command_line import forked_gradtui, gradtui, strictly
 
 
 @dataclass
@@ -105,7 +105,7 @@ def test_what_cannot_be_forked_is_one_line_and_makes_no_folder(finished: Parent)
         (["sigmoid-20", "--from", "sigmoid"], "takes no other one (sigmoid-20)"),
         (["--resume", "sigmoid", "--from", "sigmoid"], "choose one of them"),
     ):
-        result = gradtui(finished.home, "run", *words)
+        result = forked_gradtui(finished.home, "run", *words)
         assert (result.returncode, result.stdout) == (2, ""), result.stderr
         assert said in result.stderr
         assert len(result.stderr.splitlines()) == 1

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import gradtui, strictly
+from tests.support.command_line import forked_gradtui, gradtui, strictly
 
 
 @pytest.mark.parametrize("number", ["0", "-2", "65"])
 def test_too_few_and_too_many_processes_are_one_line(tmp_path: Path, number: str) -> None:
-    result = gradtui(tmp_path, "run", "--nproc", number)
+    result = forked_gradtui(tmp_path, "run", "--nproc", number)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
         f"gradtui: --nproc: {number} is not allowed; expected 1 to 64, the batch size "
@@ -21,7 +21,7 @@ def test_too_few_and_too_many_processes_are_one_line(tmp_path: Path, number: str
 
 
 def test_batch_norm_is_refused_in_one_line(tmp_path: Path) -> None:
-    result = gradtui(tmp_path, "run", "batchnorm-20", "--nproc", "2")
+    result = forked_gradtui(tmp_path, "run", "batchnorm-20", "--nproc", "2")
     assert result.returncode == 2
     assert result.stderr.startswith("gradtui: net.0.norm: batch norm needs statistics of the whole batch")
     assert result.stderr.count("\n") == 1

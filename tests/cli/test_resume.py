@@ -16,7 +16,7 @@ from gradtui.runs.meta import RunMeta, write_meta
 from gradtui.runs.reader import Run
 from gradtui.training.checkpoints.files import list_checkpoints
 from gradtui.training.checkpoints.tensors import read_tensors
-from tests.support.command_line import gradtui, start, strictly
+from tests.support.command_line import forked_gradtui, gradtui, start, strictly
 from tests.support.waiting import until
 
 STEPS = 3000
@@ -103,7 +103,9 @@ def test_a_run_that_was_killed_comes_to_the_same_end_as_one_that_was_not(tmp_pat
         assert (np.diff(steps) > 0).all()
         evaluations = [evaluation["step"] for evaluation in snapshot.evaluations]
         assert evaluations == [500, 1000, 1500, 2000, 2500, 3000]
-    assert [info["run"] for info in strictly(gradtui(home, "runs", "--json").stdout)] == [str(run.folder)]
+    assert [info["run"] for info in strictly(forked_gradtui(home, "runs", "--json").stdout)] == [
+        str(run.folder)
+    ]
 
 
 @pytest.mark.long
@@ -151,7 +153,7 @@ def test_what_cannot_be_resumed_is_one_line(home: Path) -> None:
         (["sigmoid-20", "--resume", "script"], "only --steps can be changed, not sigmoid-20"),
         (["--set", "seed=1", "--resume", "script"], "only --steps can be changed, not seed=1"),
     ):
-        result = gradtui(home, "run", *words)
+        result = forked_gradtui(home, "run", *words)
         assert result.returncode == 2
         assert said in result.stderr
         assert len(result.stderr.splitlines()) == 1

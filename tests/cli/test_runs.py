@@ -8,7 +8,7 @@ import pytest
 
 from gradtui.cli import main
 from gradtui.runs.label import Label, write_label
-from tests.support.command_line import gradtui, strictly
+from tests.support.command_line import forked_gradtui, strictly
 from tests.support.run_folders import make
 
 
@@ -21,14 +21,17 @@ def runs(home: Path) -> Path:
 
 
 def test_the_filter_chooses_runs(runs: Path) -> None:
-    (row,) = strictly(gradtui(runs, "runs", "--json", "--filter", "tag:paper step>=40").stdout)
+    (row,) = strictly(forked_gradtui(runs, "runs", "--json", "--filter", "tag:paper step>=40").stdout)
     assert (Path(row["run"]).name, row["name"]) == ("a", "the bad one")
-    assert strictly(gradtui(runs, "runs", "--json", "--filter=-tag:paper").stdout)[0]["status"] == "diverged"
-    assert strictly(gradtui(runs, "runs", "--json", "--filter", "depth>1000").stdout) == []
+    assert (
+        strictly(forked_gradtui(runs, "runs", "--json", "--filter=-tag:paper").stdout)[0]["status"]
+        == "diverged"
+    )
+    assert strictly(forked_gradtui(runs, "runs", "--json", "--filter", "depth>1000").stdout) == []
 
 
 def test_names_and_tags_of_runs_are_listed(runs: Path) -> None:
-    newest, oldest = gradtui(runs, "runs").stdout.splitlines()
+    newest, oldest = forked_gradtui(runs, "runs").stdout.splitlines()
     assert newest.split()[:2] == ["b", "a"]
     assert "the bad one" in oldest
     assert oldest.endswith("#Fig2 #paper")
@@ -45,24 +48,26 @@ def test_a_terminal_shows_the_head_of_the_table(
 
 
 def test_a_note_is_given_listed_and_found(runs: Path) -> None:
-    assert gradtui(runs, "runs", "--note", "a", "clip was off\nsee figure 2").stdout == ""
-    (row,) = strictly(gradtui(runs, "runs", "--json", "--filter", "note:*figure*").stdout)
+    assert forked_gradtui(runs, "runs", "--note", "a", "clip was off\nsee figure 2").stdout == ""
+    (row,) = strictly(forked_gradtui(runs, "runs", "--json", "--filter", "note:*figure*").stdout)
     assert row["note"] == "clip was off\nsee figure 2"
-    newest, oldest = gradtui(runs, "runs").stdout.splitlines()
+    newest, oldest = forked_gradtui(runs, "runs").stdout.splitlines()
     assert oldest.endswith("#Fig2 #paper clip was off")
     assert "clip" not in newest
-    assert gradtui(runs, "runs", "--note", "a", "").returncode == 0
-    assert all("note" not in row for row in strictly(gradtui(runs, "runs", "--json").stdout))
-    told = gradtui(runs, "runs", "--note", "zzz", "text")
+    assert forked_gradtui(runs, "runs", "--note", "a", "").returncode == 0
+    assert all("note" not in row for row in strictly(forked_gradtui(runs, "runs", "--json").stdout))
+    told = forked_gradtui(runs, "runs", "--note", "zzz", "text")
     assert (told.returncode, told.stderr.count("\n"), told.stderr[:16]) == (2, 1, "gradtui: --note:")
 
 
 def test_a_filter_that_matches_no_run_says_so(runs: Path) -> None:
-    assert gradtui(runs, "runs", "--filter", "nothing").stdout == f"no run matches in {runs / 'runs'}\n"
+    assert (
+        forked_gradtui(runs, "runs", "--filter", "nothing").stdout == f"no run matches in {runs / 'runs'}\n"
+    )
 
 
 def test_a_wrong_filter_is_one_line(runs: Path) -> None:
-    told = gradtui(runs, "runs", "--filter", "depth>")
+    told = forked_gradtui(runs, "runs", "--filter", "depth>")
     assert told.returncode == 2
     assert told.stdout == ""
     assert told.stderr.splitlines() == ["gradtui: --filter: depth>: the value of depth is missing"]

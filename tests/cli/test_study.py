@@ -11,7 +11,7 @@ import pytest
 
 from gradtui.runs.reader import open_run
 from gradtui.study.presets import names
-from tests.support.command_line import gradtui, gradtui_on_a_terminal, strictly
+from tests.support.command_line import forked_gradtui, gradtui, gradtui_on_a_terminal, strictly
 
 TINY = """
 name = "tiny"
@@ -49,7 +49,7 @@ def test_without_a_study_the_shipped_ones_are_listed(home: Path, words: list[str
     ],
 )
 def test_bad_input_is_one_line(home: Path, words: list[str], said: str) -> None:
-    done = gradtui(home, "study", *words)
+    done = forked_gradtui(home, "study", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"gradtui: {said}") or said in done.stderr
     assert done.stderr.count("\n") == 1
@@ -59,7 +59,7 @@ def test_bad_input_is_one_line(home: Path, words: list[str], said: str) -> None:
 def test_a_study_from_its_file_to_its_outputs(home: Path, tmp_path: Path, tiny: str) -> None:
     outputs = {name: tmp_path / f"out.{name}" for name in ("csv", "svg", "text")}
     words = [word for name, path in outputs.items() for word in (f"--{name}", str(path))]
-    done = gradtui(home, "study", tiny, *words)
+    done = forked_gradtui(home, "study", tiny, *words)
     assert (done.returncode, done.stderr) == (0, "")
     assert "tiny  finished, 4 runs" in done.stdout
     with outputs["csv"].open(newline="") as file:
@@ -102,7 +102,7 @@ def test_a_trainer_that_fails_is_a_row_and_the_study_continues(home: Path, tmp_p
         + '[[change]]\nname = "well"\n[[change]]\nname = "broken"\n'
         f"set = {{ data.source = 'npz', data.path = '{tmp_path / 'broken.npz'}' }}\n"
     )
-    done = gradtui(home, "study", str(file), "--json")
+    done = forked_gradtui(home, "study", str(file), "--json")
     assert done.returncode == 1
     told = strictly(done.stdout)
     assert told["status"] == "failed"

@@ -12,18 +12,18 @@ from gradtui.cli import COMMANDS, main
 from gradtui.experiment import resolve, set_fields
 from gradtui.experiment.presets import describe, names
 from gradtui.experiment.short_string import to_short_string
-from tests.support.command_line import gradtui, start, strictly
+from tests.support.command_line import forked_gradtui, gradtui, start, strictly
 
 
 def test_help_names_every_command(home: Path) -> None:
-    result = gradtui(home, "--help")
+    result = forked_gradtui(home, "--help")
     assert result.returncode == 0
     assert all(f"\n  {command.usage} " in result.stdout for command in COMMANDS.values())
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help(home: Path, name: str) -> None:
-    result = gradtui(home, name, "--help")
+    result = forked_gradtui(home, name, "--help")
     assert result.returncode == 0
     assert result.stdout.startswith(f"usage: gradtui {name}")
 
@@ -33,19 +33,19 @@ def test_version_is_the_packages(home: Path) -> None:
 
 
 def test_presets_as_json_are_those_that_ship_the_default_first(home: Path) -> None:
-    presets = strictly(gradtui(home, "presets", "--json").stdout)
+    presets = strictly(forked_gradtui(home, "presets", "--json").stdout)
     assert presets == [{"name": name, "description": describe(name)} for name in names()]
     assert presets[0]["name"] == "sigmoid-20"
 
 
 def test_presets_as_text(home: Path) -> None:
-    lines = gradtui(home, "presets").stdout.splitlines()
+    lines = forked_gradtui(home, "presets").stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(names())
 
 
 def test_empty_list_of_runs_names_the_folder(home: Path) -> None:
-    assert strictly(gradtui(home, "runs", "--json").stdout) == []
-    assert str(home / "runs") in gradtui(home, "runs").stdout
+    assert strictly(forked_gradtui(home, "runs", "--json").stdout) == []
+    assert str(home / "runs") in forked_gradtui(home, "runs").stdout
 
 
 BAD = [
@@ -90,7 +90,7 @@ def test_bad_input_is_one_line_that_names_it(
 def test_a_wrong_file_is_named(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("[optimizer]\nlr = 'fast'\n")
-    result = gradtui(home, "run", str(file))
+    result = forked_gradtui(home, "run", str(file))
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert "optimizer.lr" in result.stderr
 
@@ -98,7 +98,7 @@ def test_a_wrong_file_is_named(home: Path, tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_folder_of_runs_is_named(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    result = gradtui(home, "run", "--runs", str(file))
+    result = forked_gradtui(home, "run", "--runs", str(file))
     assert (result.returncode, result.stderr) == (2, f"gradtui: --runs: {file} is not a folder\n")
 
 
@@ -113,11 +113,11 @@ def test_a_closed_pipe_is_no_error(home: Path) -> None:
 
 def test_a_string_is_an_experiment_for_every_command(tmp_path: Path) -> None:
     text = to_short_string(set_fields(resolve("relu-20"), {"net.0.repeat": 3, "name": "pasted"}))
-    told = gradtui(tmp_path, "predict", text, "--json")
+    told = forked_gradtui(tmp_path, "predict", text, "--json")
     assert (told.returncode, told.stderr) == (0, "")
     assert len(json.loads(told.stdout)["log10_profile"]) == 3
     for words in ((text[:-9],), ("run", "gt9-abc"), ("predict", "gt1-%%%")):
-        told = gradtui(tmp_path, *words)
+        told = forked_gradtui(tmp_path, *words)
         assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
         assert "the experiment's string" in told.stderr
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.support.bounded_command import run_command
-from tests.support.command_line import GRADTUI, environment, gradtui
+from tests.support.command_line import GRADTUI, environment, forked_gradtui
 from tests.support.run_folders import describe, make
 
 PATHS = {
@@ -59,7 +59,7 @@ def test_impossible_path_is_one_line(name: str, tmp_path: Path) -> None:
 )
 def test_study_with_text_that_no_line_can_show(field: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(text)
-    result = gradtui(tmp_path, "study", str(tmp_path / "study.toml"))
+    result = forked_gradtui(tmp_path, "study", str(tmp_path / "study.toml"))
     assert (result.returncode, result.stdout) == (2, "")
     assert re.fullmatch(f"gradtui: {re.escape(field)}: .*without control characters\n", result.stderr)
     assert not (tmp_path / "studies").exists()
@@ -69,13 +69,13 @@ def test_study_with_text_that_no_line_can_show(field: str, text: str, tmp_path: 
 def test_large_toml_is_refused_before_it_is_parsed(words: str, tmp_path: Path) -> None:
     file = tmp_path / "large.toml"
     file.write_bytes(b"#" * 10_000_001)
-    result = gradtui(tmp_path, words, str(file))
+    result = forked_gradtui(tmp_path, words, str(file))
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"gradtui: {file}: larger than 10 MB; expected a TOML file\n"
 
 
 def test_number_of_thousands_of_digits_is_no_change_of_a_script(tmp_path: Path) -> None:
-    result = gradtui(tmp_path, "watch", "--try", f"warmup={'9' * 5000}", "--", "true")
+    result = forked_gradtui(tmp_path, "watch", "--try", f"warmup={'9' * 5000}", "--", "true")
     assert (result.returncode, result.stdout) == (2, "")
     assert re.fullmatch("gradtui: --try: warmup=9+.*\n", result.stderr)
 
@@ -83,7 +83,7 @@ def test_number_of_thousands_of_digits_is_no_change_of_a_script(tmp_path: Path) 
 @pytest.mark.parametrize("option", ["--csv", "--parquet", "--svg", "--text"])
 def test_result_of_a_study_takes_the_place_of_no_device(option: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    result = gradtui(tmp_path, "study", "degradation", option, str(tmp_path / "fifo"))
+    result = forked_gradtui(tmp_path, "study", "degradation", option, str(tmp_path / "fifo"))
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"gradtui: {option}: {tmp_path / 'fifo'}: is not an ordinary file\n"
     assert stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)

@@ -10,7 +10,7 @@ import pytest
 
 from gradtui.runs.events import EventLog
 from gradtui.runs.jsonl import encode_line
-from tests.support.command_line import gradtui, strictly
+from tests.support.command_line import forked_gradtui, strictly
 from tests.support.run_folders import make
 
 BROKE = {
@@ -76,12 +76,12 @@ def test_run_with_every_odd_event_is_shown_by_every_command(tmp_path: Path) -> N
     run = make(tmp_path / "runs", "run", started=1e9)
     with (run / "events.jsonl").open("a") as file:
         file.writelines(json.dumps(event) + "\n" for event in (*ODD.values(), BROKE, EVALUATION))
-    assert gradtui(tmp_path, "runs").returncode == 0
-    page = gradtui(tmp_path, "diagnose")
+    assert forked_gradtui(tmp_path, "runs").returncode == 0
+    page = forked_gradtui(tmp_path, "diagnose")
     assert (page.returncode, page.stderr) == (0, "")
     assert "the loss became NaN (1 at the step before)" in page.stdout
-    told = strictly(gradtui(tmp_path, "diagnose", "--json").stdout)
+    told = strictly(forked_gradtui(tmp_path, "diagnose", "--json").stdout)
     assert told["status"] == "finished"
     assert told["accuracy"]["train"] == 0.5
-    exported = gradtui(tmp_path, "export", "run", "--to", "csv", str(tmp_path / "out"))
+    exported = forked_gradtui(tmp_path, "export", "run", "--to", "csv", str(tmp_path / "out"))
     assert (exported.returncode, exported.stderr) == (0, "")

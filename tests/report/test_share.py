@@ -21,7 +21,7 @@ from gradtui.runs.folder import new_folder
 from gradtui.runs.label import Label, write_label
 from gradtui.runs.meta import read_meta, write_meta
 from gradtui.runs.reader import open_run
-from tests.support.command_line import gradtui
+from tests.support.command_line import forked_gradtui
 from tests.support.studies import sigmoids, write_run
 
 ATTACKS = (
@@ -115,10 +115,10 @@ def test_html_is_whole_and_stands_alone(run: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["html", pytest.param("md", marks=pytest.mark.long)])
 def test_numbers_and_findings_are_those_of_diagnose(run: Path, tmp_path: Path, ending: str) -> None:
-    told = gradtui(run.parent.parent, "report", run.name, str(tmp_path / f"page.{ending}"))
+    told = forked_gradtui(run.parent.parent, "report", run.name, str(tmp_path / f"page.{ending}"))
     assert (told.returncode, told.stderr, told.stdout) == (0, "", f"{tmp_path}/page.{ending}\n")
     text = (tmp_path / f"page.{ending}").read_text()
-    expected = json.loads(gradtui(run.parent.parent, "diagnose", run.name, "--json").stdout)
+    expected = json.loads(forked_gradtui(run.parent.parent, "diagnose", run.name, "--json").stdout)
     assert expected["findings"]
     if ending == "html":
         reader = read(text)
@@ -200,7 +200,7 @@ def test_several_runs_are_compared(run: Path, tmp_path: Path) -> None:
     other = write_run(
         new_folder(tmp_path / "runs", "other"), sigmoids(name="other"), learns=True, decades=0.2
     )
-    told = gradtui(tmp_path, "report", str(run), str(other), str(tmp_path / "both.html"))
+    told = forked_gradtui(tmp_path, "report", str(run), str(other), str(tmp_path / "both.html"))
     assert (told.returncode, told.stderr) == (0, "")
     text = (tmp_path / "both.html").read_text()
     rows = read(text).cells[:3]
@@ -225,7 +225,7 @@ def test_links_and_other_things_are_left_alone(run: Path, tmp_path: Path) -> Non
         with pytest.raises(ShareError) as caught:
             checked_path(tmp_path / name)
         assert str(caught.value).count("\n") == 0
-    told = gradtui(run.parent.parent, "report", run.name, str(tmp_path / "link.html"))
+    told = forked_gradtui(run.parent.parent, "report", run.name, str(tmp_path / "link.html"))
     assert (told.returncode, told.stdout) == (2, "")
     assert (
         told.stderr
@@ -241,7 +241,7 @@ def test_links_and_other_things_are_left_alone(run: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("words", [("nothing", "x.html"), ("x.html",), ("nothing", "x")])
 def test_bad_input_is_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
-    told = gradtui(tmp_path, "report", *(str(tmp_path / w) if "." in w else w for w in words))
+    told = forked_gradtui(tmp_path, "report", *(str(tmp_path / w) if "." in w else w for w in words))
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
 
 

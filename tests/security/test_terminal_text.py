@@ -23,7 +23,7 @@ from gradtui.runs.jsonl import encode_line
 from gradtui.runs.label import LABEL_FILE
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.study.results import write_csv_rows
-from tests.support.command_line import GRADTUI, environment, gradtui, strictly
+from tests.support.command_line import GRADTUI, environment, forked_gradtui, strictly
 from tests.support.hostile_text import KINDS, MARKUP, orders_in, orders_on_screen
 from tests.support.log_files import framed, leveldb
 from tests.support.run_folders import SCALARS, write_rows
@@ -97,7 +97,7 @@ def hostile_run(root: Path) -> Path:
 def test_no_command_prints_what_a_run_orders(tmp_path: Path, words: list[str]) -> None:
     folder = hostile_run(tmp_path)
     given = {"RUN": str(folder), "OUT": str(tmp_path / "out"), "OUT.csv": str(tmp_path / "o\x1b[2J.csv")}
-    result = gradtui(tmp_path, *(given.get(word, word) for word in words))
+    result = forked_gradtui(tmp_path, *(given.get(word, word) for word in words))
     shown = words[0] in ("runs", "export") or words in (["diagnose"], ["diagnose", "--json"])
     assert result.returncode == (0 if shown and words[-1] != "RUN" else 2), result.stderr
     for output in (result.stdout, result.stderr):
@@ -148,15 +148,15 @@ def wandb_log(folder: Path) -> None:
 @pytest.mark.parametrize("write", [tensorboard_log, wandb_log])
 def test_imported_names_order_nothing(write: Callable[[Path], None], home: Path, tmp_path: Path) -> None:
     write(tmp_path / "log")
-    imported = gradtui(home, "import", str(tmp_path / "log"))
+    imported = forked_gradtui(home, "import", str(tmp_path / "log"))
     assert imported.returncode == 0, imported.stderr
     [run] = (home / "runs").iterdir()
-    told = [imported, *(gradtui(home, *words) for words in (["runs"], ["diagnose", run.name]))]
-    told.append(gradtui(home, "diagnose", "--json", run.name))
+    told = [imported, *(forked_gradtui(home, *words) for words in (["runs"], ["diagnose", run.name]))]
+    told.append(forked_gradtui(home, "diagnose", "--json", run.name))
     out = tmp_path / "page.html"
     told += [
-        gradtui(home, "report", run.name, str(out)),
-        gradtui(home, "export", run.name, "--to", "csv", str(tmp_path / "out.csv")),
+        forked_gradtui(home, "report", run.name, str(out)),
+        forked_gradtui(home, "export", run.name, "--to", "csv", str(tmp_path / "out.csv")),
     ]
     for result in told:
         assert result.returncode == 0, result.stderr

@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from tests.support.bounded_command import run_command
+
 GRADTUI = [sys.executable, "-m", "gradtui"]
 
 
@@ -30,6 +32,12 @@ def gradtui(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=120,
     )
+
+
+def forked_gradtui(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that starts no process of its own in a fork of this process, which has imported everything."""
+    done = run_command(words, home, seconds=30)
+    return subprocess.CompletedProcess(words, done.code, done.stdout, done.stderr)
 
 
 def start(home: Path, *words: str) -> subprocess.Popen[str]:

@@ -27,7 +27,7 @@ from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import Screen
-from textual.widget import MountError, Widget
+from textual.widget import AwaitMount, MountError, Widget
 from textual.worker import WorkerFailed
 
 from gradtui.ui.crash_report import RecentEvents, place_of, write_report
@@ -230,6 +230,24 @@ class TerminalApp(App[None]):
             super().notify, message, title=title, severity=severity, timeout=timeout, markup=markup
         )
         self.toasts.admit(message, title, show)
+
+    # -- screens
+
+    def _get_screen(self, screen: Screen[Any] | str) -> tuple[Screen[Any], AwaitMount]:
+        if isinstance(screen, Screen) and not screen.is_running:
+            self._set_breakpoints(screen)
+        return super()._get_screen(screen)
+
+    def _set_breakpoints(self, screen: Screen[Any]) -> None:
+        """Give a screen the classes of the terminal's size before its first frame.
+
+        Textual sets them after it: the screen would be painted in another layout first, and styled twice.
+        """
+        for size, breakpoints in (
+            (self.size.width, screen.HORIZONTAL_BREAKPOINTS),
+            (self.size.height, screen.VERTICAL_BREAKPOINTS),
+        ):
+            screen.add_class(*screen._get_breakpoint_classes(size, breakpoints or []), update=False)
 
     def pop_screen(self) -> AwaitComplete:
         """Leave a screen, and show what waited for it to close."""

@@ -65,6 +65,7 @@ def test_the_page_names_what_was_measured_and_what_theory_says(home: Path, nowhe
     assert not (home / "runs").exists()
 
 
+@pytest.mark.long
 def test_preflight_measures_nets_without_a_prediction(home: Path) -> None:
     words = ["--set", "data.source=adding", "--set", "net.0.block=lstm", "--set", "net.0.repeat=1"]
     result = gradtui(home, "run", "sigmoid-20", "--preflight", *words)

@@ -145,7 +145,7 @@ def test_no_cure_breaks_an_experiment(exp: Experiment) -> None:
 
 @pytest.mark.parametrize("key", sorted(SET.keys() - {"smaller-lr", "smaller-batch", "fewer-layers"}))
 @given(exp=experiments())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_taken_twice_a_cure_does_nothing_more(key: str, exp: Experiment) -> None:
     cured = cure(key).apply(exp)
     assert cure(key).apply(cured) == cured

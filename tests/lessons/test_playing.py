@@ -12,7 +12,7 @@ from gradtui.lessons.library import note_step, read_progress
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.lab.lesson_pane import AnswerScreen
-from tests.support.lab import lab_of, screen_text, until
+from tests.support.lab import SIZES, lab_of, screen_text, until
 
 
 async def answered(pilot: Pilot[None], *keys: str) -> str:
@@ -86,7 +86,7 @@ async def test_lesson_two_is_played_by_keyboard_alone(home: Path) -> None:
         await until(pilot, lambda: "needs a lesson" in screen_text(app))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_lesson_continues_where_it_was_left_and_a_question_is_skipped_by_asking_twice(
     size: tuple[int, int], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

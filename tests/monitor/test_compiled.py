@@ -95,6 +95,8 @@ def optimizer_step(model: Backwards, optimizer: torch.optim.Optimizer, **options
 WAYS = [
     compiled, full_graph, dynamic, in_place, submodule, submodule_in_place, function, optimizer_step,
 ]  # fmt: skip
+OFTEN = (compiled, full_graph, in_place, submodule)
+"""The ways that every run of the tests takes."""
 
 
 def graphs() -> dict[str, int]:
@@ -142,7 +144,7 @@ def trained(
 @pytest.mark.filterwarnings("ignore::gradtui.monitor.guard.WatchWarning")
 @pytest.mark.parametrize(
     "way",
-    [*WAYS[:-1], pytest.param(optimizer_step, marks=pytest.mark.long)],
+    [pytest.param(way, marks=() if way in OFTEN else pytest.mark.long) for way in WAYS],
     ids=[way.__name__ for way in WAYS],
 )
 def test_watching_costs_no_graph(home: Path, way: Callable[..., Made]) -> None:

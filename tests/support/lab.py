@@ -20,6 +20,14 @@ def no_standby(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradtui.ui.screens.lab.cure_options.TRIAL_SECONDS", 0.0)
 
 
+SIZES = [
+    pytest.param((80, 24), id="80x24"),
+    pytest.param((120, 36), id="120x36", marks=pytest.mark.long),
+    pytest.param((200, 50), id="200x50", marks=pytest.mark.long),
+]
+"""The sizes at which a screen is tested; the smallest, into which the least fits, is tested in every run."""
+
+
 async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 15.0) -> None:
     """Wait for something to become true on the screen."""
     end = time.monotonic() + seconds

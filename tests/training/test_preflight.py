@@ -111,7 +111,7 @@ def test_preflight_starts_from_the_trainings_weights(tmp_path: Path) -> None:
     assert run.scalars("loss")[1][0] == training.scalars("loss")[1][0]
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda:99"])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda:99", marks=pytest.mark.long)])
 def test_trainer_preflights_a_folder_marked_for_it(tmp_path: Path, device: str) -> None:
     folder = create_run(small(run__device=device, run__steps=500), tmp_path, preflight=True)
     assert read_origin(folder).preflight

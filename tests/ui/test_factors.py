@@ -15,7 +15,7 @@ from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.widgets.factor_chart import FactorChart
 from gradtui.ui.widgets.waterfall import Waterfall
-from tests.support.lab import lab_of, no_standby, screen_text, until
+from tests.support.lab import SIZES, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
 __all__ = ["no_standby"]
@@ -61,7 +61,7 @@ def recorded(preset: str, factor: float, slope: float, lags: int = 0) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_key_of_the_lab_shows_the_product_with_its_parts(size: tuple[int, int]) -> None:
     app = GradtuiApp(attach=recorded("sigmoid-20", 0.24, 0.25))
     async with app.run_test(size=size) as pilot:

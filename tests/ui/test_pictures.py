@@ -168,6 +168,24 @@ async def _multiples(pilot: Pilot[None]) -> None:
     await settled(pilot)
 
 
+OFTEN = {
+    *(
+        "idle",
+        "watching",
+        "findings",
+        "curves",
+        "presets",
+        "runs",
+        "compare",
+        "study",
+        "keys",
+        "twin",
+        "trials",
+    ),
+    *("layer", "cures"),
+}
+"""The screens that every run of the tests compares with their pictures."""
+
 # name: (whether a run is shown, what is done before the picture is taken)
 SCREENS: dict[str, tuple[bool, Prepare]] = {
     "idle": (False, _idle),
@@ -201,7 +219,9 @@ def stored(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(TextFile)
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in OFTEN else pytest.mark.long) for name in SCREENS]
+)
 async def test_the_screen_is_the_reviewed_picture(
     name: str, make_run: MakeRun, stored: SnapshotAssertion
 ) -> None:

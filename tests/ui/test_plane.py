@@ -19,14 +19,14 @@ from gradtui.ui.key_actions import key_actions
 from gradtui.ui.screens.layer.layer_screen import LayerScreen
 from gradtui.ui.widgets.plane_chart import PlaneChart
 from gradtui.ui.widgets.waterfall import Waterfall
-from tests.support.lab import alien, lab_of, no_standby, screen_text, until
+from tests.support.lab import SIZES, alien, lab_of, no_standby, screen_text, until
 from tests.support.planes import write_plane_run
 from tests.ui.conftest import MakeRun
 
 __all__ = ["no_standby"]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_key_shows_it_goes_through_time_and_leads_to_the_units(size: tuple[int, int]) -> None:
     app = GradtuiApp(attach=write_plane_run())
     async with app.run_test(size=size) as pilot:

@@ -7,7 +7,7 @@ import pytest
 from gradtui.diagnosis.findings import CODES, EXPLANATIONS, Finding
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.why_screen import explained
-from tests.support.lab import lab_of, no_standby, screen_text, until
+from tests.support.lab import SIZES, lab_of, no_standby, screen_text, until
 from tests.support.studies import sick_run
 
 __all__ = ["no_standby"]
@@ -24,7 +24,7 @@ def test_a_finding_of_another_version_has_its_evidence() -> None:
     assert "It is new." in explained([Finding("newer", "warning", 3, (), "It is new.")], None).plain
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_key_explains_the_finding_with_the_numbers_of_the_run(size: tuple[int, int]) -> None:
     app = GradtuiApp(attach=sick_run())
     async with app.run_test(size=size) as pilot:

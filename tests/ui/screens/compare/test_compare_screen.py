@@ -20,12 +20,11 @@ from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.waterfall import Waterfall
-from tests.support.lab import alien, lab_of, no_standby, screen_text, until
+from tests.support.lab import SIZES, alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import SCALARS, MakeRun
 
 __all__ = ["no_standby"]
 
-SIZES = [(80, 24), (120, 36), (200, 50)]
 SIGMOID = resolve("sigmoid-20")
 
 

@@ -23,7 +23,7 @@ from gradtui.ui.screens.compare.overlays import OverlaidCurves, OverlaidProfiles
 from gradtui.ui.screens.runs.run_lines import RunDetail
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from gradtui.ui.widgets.curve_plot import CurvePlot
-from tests.support.lab import lab_of, no_standby, screen_text, until
+from tests.support.lab import SIZES, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import SCALARS, MakeRun
 
 __all__ = ["no_standby"]
@@ -69,7 +69,7 @@ async def listed(pilot: Pilot[None]) -> RunsScreen:
     return screen
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_runs_that_differ_in_their_seed_are_offered_grouped_drawn_and_parted(
     size: tuple[int, int], seeds: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

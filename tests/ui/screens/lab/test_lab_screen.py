@@ -24,7 +24,7 @@ from gradtui.ui.screens.lab.headline import Headline
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.status_bar import StatusBar
-from tests.support.lab import lab_of, screen_text, until
+from tests.support.lab import SIZES, lab_of, screen_text, until
 from tests.ui.conftest import MakeRun
 
 
@@ -169,7 +169,7 @@ async def test_what_is_not_allowed_is_said_and_changes_nothing() -> None:
         assert any("data.scaling" in str(toast.message) for toast in app._notifications)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_run_is_shown_whole(make_run: MakeRun, size: tuple[int, int]) -> None:
     app = GradtuiApp(attach=make_run())
     async with app.run_test(size=size) as pilot:
@@ -456,7 +456,7 @@ async def test_a_key_of_a_training_says_that_the_run_has_ended(make_run: MakeRun
         await until(pilot, lambda: f"{key}: this run has ended" in screen_text(app))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_once_a_problem_is_found_the_keys_to_fix_it_are_seen(
     make_run: MakeRun, size: tuple[int, int]
 ) -> None:

@@ -23,7 +23,7 @@ from gradtui.ui.screens.layer.layer_screen import LayerScreen
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.status_bar import StatusBar
-from tests.support.lab import lab_of, no_standby, screen_text, until
+from tests.support.lab import SIZES, lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 
@@ -214,7 +214,7 @@ async def test_script_that_reads_no_commands_shows_a_warning(home: Path) -> None
     writer.close()
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_watched_script_is_shown_at_every_size(home: Path, size: tuple[int, int]) -> None:
     folder, writer = script_run(listening=True)
     app = GradtuiApp(attach=folder)

@@ -22,12 +22,10 @@ from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from gradtui.ui.widgets.row_table import RowTable
-from tests.support.lab import alien, lab_of, no_standby, screen_text, until
+from tests.support.lab import SIZES, alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
 __all__ = ["no_standby"]
-
-SIZES = [(80, 24), (120, 36), (200, 50)]
 
 
 def named(name: str, **changes: object) -> object:

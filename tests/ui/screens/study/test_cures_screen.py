@@ -19,13 +19,12 @@ from gradtui.ui.screens.study.cures_screen import CuresScreen
 from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfile, among, fitting
 from gradtui.ui.screens.study.study_tables import cure_columns
 from gradtui.ui.widgets.row_table import SIGNS, RowTable, TableState, placed
-from tests.support.lab import ASCII, alien, lab_of, no_standby, screen_text, until
+from tests.support.lab import ASCII, SIZES, alien, lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids
 
 __all__ = ["no_standby"]
 
 CURES = ["relu", "elu", "tanh-xavier"]
-SIZES = [(80, 24), (120, 36), (200, 50)]
 
 
 def unlike(trainer: Trainer) -> None:

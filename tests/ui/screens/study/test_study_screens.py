@@ -24,13 +24,12 @@ from gradtui.ui.screens.study.study_chart import profiles_of
 from gradtui.ui.screens.study.study_screen import StudyScreen
 from gradtui.ui.screens.study.study_store import OpenStudy, StudyStore
 from gradtui.words import ratio
-from tests.support.lab import alien, lab_of, no_standby, screen_text, until
+from tests.support.lab import SIZES, alien, lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, Trainer, sigmoids
 from tests.support.study_screens import BARS, drawn, engine, opened, profiled
 
 __all__ = ["no_standby"]
 
-SIZES = [(80, 24), (120, 36), (200, 50)]
 SPEC = StudySpec(
     name="small",
     description="what it shows",

@@ -56,7 +56,9 @@ def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineT
     none = len(norms) - len(pairs)
     if len(pairs) > LEAST_WITH_OUTPUT and pairs[-1][0] == OUTPUT and math.isfinite(pairs[-1][1]):
         # As everywhere: the first hidden layer against the last hidden one.
-        pairs = pairs[:-1]
+        *pairs, (_, at_output) = pairs
+        if at_output and not any(norm for _, norm in pairs):
+            return HeadlineText("no gradient reaches the hidden layers", "broken")
     if len(pairs) < 2:
         text = f"only {pairs[0][0]} has a gradient" if pairs else "no layer has a gradient"
         return HeadlineText(text, "none")
@@ -75,11 +77,12 @@ def _compared(pairs: Sequence[tuple[str, float]]) -> HeadlineText:
         return HeadlineText(f"the gradient is NaN or infinite in {many}", "broken")
     first, last = float(norms[0]), float(norms[-1])
     if first == 0 and last == 0:
-        return HeadlineText("no gradient at all", "broken")
+        where = "no gradient at the first and the last layer" if any(norms) else "no gradient at all"
+        return HeadlineText(where, "broken")
     if first == 0:
-        return HeadlineText("no gradient at all reaches the input", "weak")
+        return HeadlineText("no gradient reaches the input", "weak")
     if last == 0:
-        return HeadlineText("no gradient at all at the output", "broken")
+        return HeadlineText("no gradient at the output", "broken")
     decades = math.log10(first) - math.log10(last)
     return HeadlineText(compare_decades(decades), _tone(decades))
 
@@ -101,7 +104,15 @@ def _tone(decades: float) -> Tone:
 def lag_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
     """Return one sentence that compares the gradient at the longest time lag with that at the shortest."""
     found = gradient_headline(names[::-1], list(values)[::-1])
-    return HeadlineText(found.text.replace("at the input", f"{names[-1]} steps back"), found.tone)
+    text = found.text
+    for over_depth, over_time in (
+        ("at the input", f"{names[-1]} steps back"),
+        ("reaches the input", f"reaches {names[-1]} steps back"),
+        ("the output", "the last step"),
+        ("layer", "time lag"),
+    ):
+        text = text.replace(over_depth, over_time)
+    return HeadlineText(text, found.tone)
 
 
 def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:

@@ -138,9 +138,9 @@ def value_in_words(value: object) -> str:
 
 def which_layers(names: Sequence[str]) -> str:
     """Return which layers a sentence is about, to be put behind it: ``, dense1 … dense9 (9 layers)``; "" for none."""
-    if not names:
-        return ""
-    return f", {names[0]}" if len(names) == 1 else f", {names[0]} … {names[-1]} ({len(names):,} layers)"
+    if len(names) < 3:
+        return f", {' and '.join(names)}" if names else ""
+    return f", {names[0]} … {names[-1]} ({len(names):,} layers)"
 
 
 def figure(value: float | None) -> str:

@@ -26,10 +26,10 @@ from tests.support.imports import loaded_by
         ([1e-40, 1e2], "1e42 times weaker at the input", "weak"),
         ([math.nan, 1.0], "the gradient is NaN or infinite in a", "broken"),
         ([math.inf, math.nan], "the gradient is NaN or infinite in all 2 layers", "broken"),
-        ([0.0, 1.0], "no gradient at all reaches the input", "weak"),
+        ([0.0, 1.0], "no gradient reaches the input", "weak"),
         ([0.0, 0.0], "no gradient at all", "broken"),
         ([-1.0, 1.0], "the gradient is NaN or infinite in a", "broken"),
-        ([1.0, 0.0], "no gradient at all at the output", "broken"),
+        ([1.0, 0.0], "no gradient at the output", "broken"),
     ],
 )
 def test_gradient_headline_compares_first_and_last_layer(norms: list[float], text: str, tone: str) -> None:
@@ -39,6 +39,19 @@ def test_gradient_headline_compares_first_and_last_layer(norms: list[float], tex
 @given(st.lists(st.floats().map(abs), min_size=0, max_size=5))
 def test_gradient_headline_of_any_norms_is_one_line(norms: list[float]) -> None:
     assert "\n" not in gradient_headline([str(i) for i in range(len(norms))], norms).text
+
+
+@pytest.mark.parametrize(
+    ("norms", "text"),
+    [
+        ([0.0, 0.0, 1.0], "no gradient reaches the hidden layers"),
+        ([0.0, 0.0, 0.0], "no gradient at all"),
+        ([0.0, 2.0, 0.0, 1.0], "no gradient at the first and the last layer"),
+    ],
+)
+def test_a_headline_does_not_deny_the_gradient_of_a_layer(norms: list[float], text: str) -> None:
+    names = [*"abc"[: len(norms) - 1], "output"]
+    assert gradient_headline(names, norms) == (text, "broken")
 
 
 def test_update_headline_names_standstill_and_jumps() -> None:
@@ -54,6 +67,10 @@ def test_update_headline_names_standstill_and_jumps() -> None:
 def test_lag_headline_compares_the_longest_lag_with_the_shortest() -> None:
     found = metrics.get("hidden_grad").headline(["0", "1", "2"], [1.0, 0.1, 1e-6])
     assert found == ("1.0 million times weaker 2 steps back", "weak")
+    headline = metrics.get("hidden_grad").headline
+    assert headline(["0", "1", "2"], [1.0, 1.0, 1.0]).text == "as strong 2 steps back as at the last step"
+    assert headline(["0", "1", "2"], [1.0, 1.0, 0.0]).text == "no gradient reaches 2 steps back"
+    assert headline(["0", "1"], [math.nan, 1.0]).text == "the gradient is NaN or infinite in 0"
 
 
 def test_extremes_headline_leaves_out_layers_that_have_no_value() -> None:

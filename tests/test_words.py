@@ -78,6 +78,20 @@ def test_in_a_terminal_a_long_description_continues_under_its_beginning(
     ]
 
 
+def test_in_a_terminal_a_wide_row_is_broken_between_its_cells(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    print_table([("run", "name", "findings", "note"), ("20261130-1", "deep", "vanishing", "")])
+    assert capsys.readouterr().out.splitlines() == [
+        "run         name",
+        "    findings   note",
+        "20261130-1  deep",
+        "    vanishing",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "plain"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from argparse import ArgumentParser, Namespace
 
 from gradtui.commands.command import DONE, BadInput, Subcommand
@@ -29,7 +30,7 @@ def _execute(args: Namespace) -> int:
         for title in sections:
             print(f"  {title}")
         return DONE
-    print(_section(sections, " ".join(args.topic)))
+    _print_section(_section(sections, " ".join(args.topic)))
     return DONE
 
 
@@ -58,6 +59,19 @@ def _section(sections: dict[str, str], topic: str) -> str:
         said = f"{len(found)} sections match" if found else f"no such section{nearest(topic, sections)}"
         raise BadInput(f"{topic}: {said} (gradtui help lists them)")
     return f"## {found[0]}\n\n{sections[found[0]]}"
+
+
+def _print_section(section: str) -> None:
+    """Print a section: in a terminal as a page that fits its width, else as Markdown."""
+    from gradtui.report.output import stdout_paper
+
+    paper = stdout_paper()
+    if not sys.stdout.isatty() or paper.ascii:
+        print(section)
+        return
+    from gradtui.report.markdown import print_markdown
+
+    print_markdown(section, paper)
 
 
 COMMAND = Subcommand(

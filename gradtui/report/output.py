@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WIDEST_PAGE = 100
 """The most columns of a page."""
+UNDER = "    "
+"""The indent of the further lines of a row."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,38 @@ def wrapped(line: str) -> str:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in aligned columns to stdout; in a terminal, long lines of two columns go on under the second one."""
+    """Print rows in aligned columns to stdout; in a terminal, what does not fit goes on beneath, indented."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    if width and rows and len(rows[0]) > 2:
+        print("\n".join(_stacked(rows, width)))
+        return
     lines = list(aligned(rows))
     for line, row in zip(lines, rows, strict=True):
-        if width and len(row) == 2 and len(line) > width:
-            under = " " * (len(line) - len(plain(row[1])))
+        if width and len(line) > width:
+            under = " " * (len(line) - len(plain(row[-1])))
             line = "\n".join(textwrap.wrap(line, width, subsequent_indent=under, break_long_words=False))
         print(line)
+
+
+def _stacked(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Return rows as lines of a width: the columns that do not fit stand in further lines, under the first ones."""
+    widths = [max(map(len, map(plain, column))) for column in zip(*rows, strict=True)]
+    groups: list[list[int]] = [[]]
+    used = 0
+    for column, needed in enumerate(widths):
+        if groups[-1] and used + needed > width:
+            groups.append([])
+            used = len(UNDER)
+        groups[-1].append(column)
+        used += needed + 2
+    parts = [aligned([[row[column] for column in group] for row in rows]) for group in groups]
+    lines = (
+        (UNDER if number else "") + part[row]
+        for row in range(len(rows))
+        for number, part in enumerate(parts)
+        if part[row]
+    )
+    return list(lines)
 
 
 def to_json(value: Any) -> str:

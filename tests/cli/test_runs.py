@@ -41,6 +41,7 @@ def test_a_terminal_shows_the_head_of_the_table(
     runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["runs", "--runs", str(runs / "runs")]) == 0
     head, newest, _ = capsys.readouterr().out.splitlines()
     assert " ".join(head.split()) == "run name state step started test gradient findings tags and note"

@@ -37,6 +37,8 @@ from gradtui.diagnosis.thresholds import (
 )
 from gradtui.words import plain_exponents, ratio, several
 
+SAME_LOSS = 0.1
+"""The median of the last losses counts as the loss itself if the last one differs by at most this share."""
 KINDS = {
     "batchnorm1d": "BatchNorm1d",
     "batchnorm2d": "BatchNorm2d",
@@ -311,8 +313,12 @@ class Case:
         steps, loss = several(self.evidence.step, "step"), self.loss_now
         if np.isnan(loss):
             return f"{steps} {'was' if self.evidence.step == 1 else 'were'} taken"
-        size = number(loss) if np.isfinite(loss) else "NaN or infinite"
-        return f"the loss is {size} after {steps} ({self.reference_text()})"
+        if not np.isfinite(loss):
+            return f"the loss is NaN or infinite after {steps}"
+        last = float(self.evidence.loss.values[-1])
+        # A loss that swings has no value of its own: its median is far from the last one that the report prints.
+        near = "" if abs(last - loss) <= SAME_LOSS * abs(loss) else "about "
+        return f"the loss is {near}{number(loss)} after {steps} ({self.reference_text()})"
 
     def reference_text(self) -> str:
         """Return in words what the loss is compared with: the loss of guessing, or that of the start."""

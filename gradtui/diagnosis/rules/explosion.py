@@ -122,27 +122,38 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> ExplosionSign:
     step = int(profile.steps[sample])
     if place != "layer":
         lag = profile.levels.shape[1] - 1
-        grown_by = f"each step back in time multiplies it by about {factor}"
         return ExplosionSign(
             step,
             (),
-            _compared(f"gradient {lag} steps back in time", "of the last step", profile, step) + grown_by,
+            _compared(f"gradient {lag} steps back in time", "of the last step", profile, step)
+            + _multiplies("each step back in time", factor, profile),
         )
     grown = np.flatnonzero(profile.levels[sample] >= EXPLODING_DECADES)
     layers = case.names([profile.indices[index] for index in grown])
     first, last = case.end_layers()
-    grown_by = f"each layer multiplies it by about {factor}"
     return ExplosionSign(
-        step, layers, _compared(f"{case.gradient_word} of {first}", f"of {last}", profile, step) + grown_by
+        step,
+        layers,
+        _compared(f"{case.gradient_word} of {first}", f"of {last}", profile, step)
+        + _multiplies("each layer", factor, profile),
     )
 
 
 def _compared(gradient: str, here: str, profile: Profile, step: int) -> str:
     """Return how strong a gradient was at the start, and how strong it is now where it no longer explodes."""
-    if np.isfinite(profile.now) and profile.now < EXPLODING_DECADES:
+    if _is_over(profile):
         now = f"at step {step} (recently {times(profile.now)}): "
         return f"The {gradient} was {times(profile.start)} that {here} {now}"
     return f"The {gradient} is {times(profile.start)} that {here}: "
+
+
+def _multiplies(each: str, factor: str, profile: Profile) -> str:
+    return f"{each} {'multiplied' if _is_over(profile) else 'multiplies'} it by about {factor}"
+
+
+def _is_over(profile: Profile) -> bool:
+    """Return whether a gradient that exploded at the start no longer does."""
+    return bool(np.isfinite(profile.now) and profile.now < EXPLODING_DECADES)
 
 
 def _is_steep(case: Case) -> bool:

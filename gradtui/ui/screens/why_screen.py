@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
@@ -31,29 +32,47 @@ HEALTHY = Explanation(
 )
 
 
+class Paragraph(NamedTuple):
+    """A Paragraph is a text of the screen, with the word that stands before it."""
+
+    text: Content
+    label: str = ""
+    """What the text is about; "" for a text that begins at the edge."""
+    begins: bool = False
+    """Whether an empty line separates it from what is above."""
+
+
 class WhyScreen(ModalScreen[None], OneAnswer[None]):
-    """The WhyScreen shows one text about a run.
+    """The WhyScreen shows what is known about a run's findings.
 
     Args:
-        text: what `explained` returned.
+        paragraphs: what `explained` returned.
     """
 
     DEFAULT_CSS = """
     WhyScreen {
         align: center middle;
-        & > TextFrame { max-width: 100; }
+        & > TextFrame { max-width: 100; max-height: 100%; }
+        & .paragraph { height: auto; }
+        & .-begins { margin-top: 1; }
+        & .label { width: 9; color: $accent; text-style: bold; }
+        & .text { width: 1fr; }
     }
     """
     BINDINGS = [Binding("escape,w,q", "dismiss(None)", "back")]
 
-    def __init__(self, text: Content) -> None:
+    def __init__(self, paragraphs: Sequence[Paragraph]) -> None:
         super().__init__()
-        self.text = text
+        self.paragraphs = paragraphs
 
     def compose(self) -> ComposeResult:
-        """Yield the text."""
+        """Yield the paragraphs; the lines of one with a label are all indented by the width of the labels."""
         with TextFrame("Why"):
-            yield Static(self.text)
+            for paragraph in self.paragraphs:
+                with Horizontal(classes="paragraph").set_class(paragraph.begins, "-begins"):
+                    if paragraph.label:
+                        yield Static(paragraph.label, classes="label")
+                    yield Static(paragraph.text, classes="text")
 
 
 def explain(screen: Screen[Any], run: FollowedRun | None, disk: DiskWork) -> None:
@@ -79,37 +98,36 @@ def factors_of(run: FollowedRun) -> Factors | None:
         return None
 
 
-def explained(findings: Sequence[Finding], factors: Factors | None) -> Content:
+def explained(findings: Sequence[Finding], factors: Factors | None) -> list[Paragraph]:
     """Return what the findings of a run mean, with their numbers, and the factors of its layers."""
-    parts = [_finding(finding) for finding in findings]
-    if not parts:
-        parts = [Content.styled("No problem has been found.", "bold $success") + "\n" + _general(HEALTHY)]
+    paragraphs = [paragraph for finding in findings for paragraph in _finding(finding)]
+    if not findings:
+        head = Content.styled("No problem has been found.", "bold $success")
+        paragraphs = [Paragraph(head, begins=True), *_general(HEALTHY)]
     if factors is not None and (said := factors.headline).tone != "none":
-        of_what = "steps back in time" if factors.over_time else "layers, from the output to the input"
-        parts.append(
-            Content.assemble(
-                ("In this run", "bold $accent"),
-                f", the factors of the {of_what}:\n{said.text}\n",
-                ("P", "bold $accent"),
-                " draws them.",
+        way = "" if factors.over_time else ", from the output layer to the input"
+        paragraphs.append(
+            Paragraph(
+                Content.assemble(f"{said.text}{way}. ", ("P", "bold $accent"), " draws them."), "Factors"
             )
         )
-    return Content("\n\n").join(parts)
+    # Only what follows another finding needs an empty line above it.
+    return [paragraphs[0]._replace(begins=False), *paragraphs[1:]]
 
 
-def _finding(finding: Finding) -> Content:
+def _finding(finding: Finding) -> list[Paragraph]:
     mark, colour = MARKS[finding.severity]
     head = Content.assemble(
         (f"{mark} {finding.code}", f"bold {colour}"), (f"  since step {finding.step:,}", "$secondary")
     )
-    text = head + "\n" + finding.evidence
     explanation = EXPLANATIONS.get(finding.code)
-    return text if explanation is None else text + "\n" + _general(explanation)
+    general = [] if explanation is None else _general(explanation)
+    return [Paragraph(head, begins=True), Paragraph(Content(finding.evidence)), *general]
 
 
-def _general(explanation: Explanation) -> Content:
-    return Content.assemble(
-        ("Why    ", "bold $accent"), explanation.what, "\n",
-        ("Signs  ", "bold $accent"), explanation.signs, "\n",
-        ("Helps  ", "bold $accent"), explanation.helps,
-    )  # fmt: skip
+def _general(explanation: Explanation) -> list[Paragraph]:
+    return [
+        Paragraph(Content(explanation.what), "Why"),
+        Paragraph(Content(explanation.signs), "Signs"),
+        Paragraph(Content(explanation.helps), "Helps"),
+    ]

@@ -16,12 +16,16 @@ __all__ = ["no_standby"]
 def test_every_finding_is_explained() -> None:
     assert set(EXPLANATIONS) == set(CODES)
     for code in CODES:
-        told, shown = EXPLANATIONS[code], explained([Finding(code, "warning", 3, (), "")], None).plain
+        told, shown = EXPLANATIONS[code], plain_of(Finding(code, "warning", 3, (), ""))
         assert all(text and text in shown for text in (told.what, told.signs, told.helps))
 
 
 def test_a_finding_of_another_version_has_its_evidence() -> None:
-    assert "It is new." in explained([Finding("newer", "warning", 3, (), "It is new.")], None).plain
+    assert "It is new." in plain_of(Finding("newer", "warning", 3, (), "It is new."))
+
+
+def plain_of(finding: Finding) -> str:
+    return "\n".join(paragraph.text.plain for paragraph in explained([finding], None))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -41,6 +45,10 @@ async def test_a_key_explains_the_finding_with_the_numbers_of_the_run(size: tupl
         ):
             assert said in text
         assert "↑↓ more" not in text, "all of it can be read"
+        edge = min(part.region.x for part in app.screen.query(".label"))
+        indented = [part for part in app.screen.query(".text") if part.region.x > edge]
+        assert len(indented) == 4, "each label has its text beside it"
+        assert max(part.size.height for part in indented) > 1, "whose further lines stand under the first one"
         await pilot.resize_terminal(60, 14)
         await until(pilot, lambda: "↑↓ more" in screen_text(app))
         await pilot.press("escape")

@@ -20,8 +20,9 @@ from textual.theme import Theme
 
 from gradtui.ui.app_lessons import Lessons
 from gradtui.ui.chart_imports import import_charts
+from gradtui.ui.chosen_keys import keymap_of, without_key
 from gradtui.ui.disk_work import leave
-from gradtui.ui.keys import LAB_KEYS, keymap_of, without_key
+from gradtui.ui.keys import LAB_KEYS
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.settings_store import SettingsStore
 from gradtui.ui.terminal.daemon_threads import DaemonThreads

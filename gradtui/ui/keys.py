@@ -1,11 +1,10 @@
-"""List the keys of the lab and the keys that a person chose instead, and rank them for the key line.
+"""List the keys of the lab, and rank them for the key line.
 
 The opening screen shows the keys of the lab before the lab is imported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from textual.binding import ActiveBinding, Binding, BindingType
@@ -33,7 +32,14 @@ LIVE_KEY = Binding(
 
 TIME_KEYS: list[BindingType] = [
     Binding("m", "metric(True)", "metric", tooltip="Show another metric of the layers.", id="lab.measure"),
-    Binding("M", "metric(False)", "previous metric", show=False, id="lab.measure-back"),
+    Binding(
+        "M",
+        "metric(False)",
+        "previous metric",
+        show=False,
+        tooltip="Go back to the metric before.",
+        id="lab.measure-back",
+    ),
     Binding(
         "P",
         "factors",
@@ -152,7 +158,7 @@ LAB_KEYS: list[BindingType] = [
         "A",
         "repair",
         "fix in rounds",
-        tooltip="Train and take the best advice until it learns.",
+        tooltip="Train, apply the best advice and train again, until it learns.",
         id="lab.repair",
     ),
     Binding(
@@ -218,9 +224,30 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Go to the next step of the lesson.",
         id="lesson.next",
     ),
-    Binding("less_than_sign", "app.lesson('back')", "previous step", show=False, id="lesson.back"),
-    Binding("less_than_sign", "rate(False)", "smaller rate", show=False, id="lab.rate-down"),
-    Binding("greater_than_sign", "rate(True)", "larger rate", show=False, id="lab.rate-up"),
+    Binding(
+        "less_than_sign",
+        "app.lesson('back')",
+        "previous step",
+        show=False,
+        tooltip="Go back to the step before.",
+        id="lesson.back",
+    ),
+    Binding(
+        "less_than_sign",
+        "rate(False)",
+        "smaller rate",
+        show=False,
+        tooltip="Make the learning rate smaller, also while it trains.",
+        id="lab.rate-down",
+    ),
+    Binding(
+        "greater_than_sign",
+        "rate(True)",
+        "larger rate",
+        show=False,
+        tooltip="Make the learning rate larger, also while it trains.",
+        id="lab.rate-up",
+    ),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
     Binding(
         "S", "studies", "studies", show=False, tooltip="Open the studies of many runs.", id="lab.studies"
@@ -243,7 +270,14 @@ ZOOM_TIME_KEYS: list[BindingType] = [
         tooltip="Show a shorter stretch of time; [ shows a longer one.",
         id="gradient.time-in",
     ),
-    Binding("left_square_bracket", "zoom_time(2.0)", "longer stretch", show=False, id="gradient.time-out"),
+    Binding(
+        "left_square_bracket",
+        "zoom_time(2.0)",
+        "longer stretch",
+        show=False,
+        tooltip="Show a longer stretch of time.",
+        id="gradient.time-out",
+    ),
 ]
 """The keys of every chart over time that is drawn from the requested stretch."""
 
@@ -275,7 +309,14 @@ GRADIENT_KEYS: list[BindingType] = [
         tooltip="Show fewer layers, wider; - shows more of them.",
         id="gradient.zoom-in",
     ),
-    Binding("minus", "zoom(2.0)", "more layers", show=False, id="gradient.zoom-out"),
+    Binding(
+        "minus",
+        "zoom(2.0)",
+        "more layers",
+        show=False,
+        tooltip="Show more layers, narrower.",
+        id="gradient.zoom-out",
+    ),
     *ZOOM_TIME_KEYS,
     Binding(
         "0",
@@ -320,37 +361,3 @@ def rank_of(active: ActiveBinding, screen: Screen[Any], *, found: bool) -> int:
     if active.node is screen.app:
         return {"quit": 6, "command_palette": 7}.get(active.binding.action, 3)
     return 5 if active.node is screen else 4
-
-
-def keymap_of(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> dict[str, str]:
-    """Return the keys by id for Textual, including those that would otherwise be lost.
-
-    If several actions share a key and one gets another key, Textual takes the shared key from all of them: with another
-    key for "train", space would no longer pause. So the other actions are assigned their key again.
-
-    Args:
-        keys: the keys that the person chose, by id.
-        bindings: the bindings of the screen, several of which may share a key.
-    """
-    known = _with_id(bindings)
-    given_up = {key for binding in known if binding.id in keys for key in binding.key.split(",")}
-    kept = {
-        str(binding.id): binding.key
-        for binding in known
-        if binding.id not in keys and given_up.intersection(binding.key.split(","))
-    }
-    return {**kept, **keys}
-
-
-def without_key(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> list[str]:
-    """Return the descriptions of actions without a key, because the person gave their last one to another action."""
-    taken = {binding.key for binding in Binding.make_bindings(Binding(key, "") for key in keys.values())}
-    return [
-        binding.description
-        for binding in _with_id(bindings)
-        if binding.id not in keys and taken.issuperset(binding.key.split(","))
-    ]
-
-
-def _with_id(bindings: Iterable[BindingType]) -> list[Binding]:
-    return [binding for binding in bindings if isinstance(binding, Binding) and binding.id is not None]

@@ -199,6 +199,7 @@ async def test_the_palette_offers_everything_once_and_says_its_keys(make_run: Ma
             commands = list(app.get_system_commands(lab))
             titles = [command.title for command in commands]
             assert [title for title in titles if titles.count(title) > 1] == []
+            assert [command.title for command in commands if not command.help.endswith(".")] == []
             for _, actions in key_actions(lab):
                 for action in actions:
                     if action.enabled and not action.moves and action.action != "command_palette":

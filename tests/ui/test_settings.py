@@ -20,7 +20,8 @@ from textual.widgets import Input
 
 from gradtui.ui import settings as module
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.keys import LAB_KEYS, keymap_of
+from gradtui.ui.chosen_keys import keymap_of
+from gradtui.ui.keys import LAB_KEYS
 from gradtui.ui.settings import Settings, changed, put, read_settings, settings_path, write_settings
 from gradtui.ui.theme import DARK
 from tests.support.lab import lab_of, no_standby, screen_text, until

@@ -68,8 +68,10 @@ class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
     BINDINGS = [
         Binding("escape", "close", "done", tooltip="Close and keep the changes.", id="settings.done"),
         Binding("slash", "find", "find", key_display="/", tooltip="Find a setting.", id="settings.find"),
-        Binding("u", "undo", "undo", id="settings.undo"),
-        Binding("U", "redo", "redo", show=False, id="settings.redo"),
+        Binding("u", "undo", "undo", tooltip="Undo the last edit.", id="settings.undo"),
+        Binding(
+            "U", "redo", "redo", show=False, tooltip="Redo the edit that was undone last.", id="settings.redo"
+        ),
     ]
 
     def __init__(self, experiment: Experiment, parts: tuple[str, ...], title: str) -> None:

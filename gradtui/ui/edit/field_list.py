@@ -36,7 +36,7 @@ class FieldRow:
 class FieldList(Widget, can_focus=True):
     """The FieldList shows rows of fields, and posts which field to change; it has no access to the experiment."""
 
-    HELP = "## Settings\n\n`↑ ↓` choose a field · `← →` change it · `enter` type a value"
+    HELP = "## Settings\n\nEach line is a field of the experiment with its value. The text beneath explains the field."
     BINDINGS = [
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("down,j", "move(1)", "down", show=False),

@@ -47,7 +47,7 @@ async def test_a_key_explains_the_finding_with_the_numbers_of_the_run(size: tupl
         assert "↑↓ more" not in text, "all of it can be read"
         edge = min(part.region.x for part in app.screen.query(".label"))
         indented = [part for part in app.screen.query(".text") if part.region.x > edge]
-        assert len(indented) == 4, "each label has its text beside it"
+        assert len(indented) == 3, "each label has its text beside it"
         assert max(part.size.height for part in indented) > 1, "whose further lines stand under the first one"
         await pilot.resize_terminal(60, 14)
         await until(pilot, lambda: "↑↓ more" in screen_text(app))

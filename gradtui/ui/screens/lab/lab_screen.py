@@ -40,6 +40,7 @@ from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar
 from gradtui.ui.widgets.tab_line import PaneTabs, TabLine, fill
+from gradtui.words import setting
 
 if TYPE_CHECKING:
     from gradtui.runs.control import CommandName
@@ -275,7 +276,7 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
     def action_rate(self, up: bool) -> None:
         """Raise or lower the learning rate; a training takes it over at once."""
         self.workbench.step("optimizer.lr", up=up)
-        self.query_one(StatusBar).say(f"learning rate {self.workbench.experiment.optimizer.lr:g}")
+        self.query_one(StatusBar).say(f"learning rate {setting(self.workbench.experiment.optimizer.lr)}")
 
     def action_preflight(self) -> None:
         """Measure the edited experiment at initialisation, beside theory."""

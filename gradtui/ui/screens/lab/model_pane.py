@@ -21,12 +21,7 @@ from gradtui.words import several
 class ModelPane(ChoiceList):
     """The ModelPane lists the groups of an experiment's net, and posts changes that the person makes."""
 
-    HELP = (
-        "## Model\n\n"
-        "The groups of blocks, from input to output.\n\n"
-        "`enter` change every field · `← →` fewer or more blocks · `a` add · `d` duplicate · `⌫` remove · `K J` "
-        "move"
-    )
+    HELP = "## Model\n\nThe groups of blocks, from input to output."
     BINDINGS = [
         Binding("k", "cursor_up", show=False),
         Binding("j", "cursor_down", show=False),
@@ -38,13 +33,43 @@ class ModelPane(ChoiceList):
             tooltip="Change the fields of the group.",
             id="model.edit",
         ),
-        Binding("left,h", "deepen(False)", "fewer blocks", show=False),
-        Binding("right,l", "deepen(True)", "more blocks", show=False),
+        Binding(
+            "left,h", "deepen(False)", "fewer blocks", show=False, tooltip="Take a block away from the group."
+        ),
+        Binding("right,l", "deepen(True)", "more blocks", show=False, tooltip="Add a block to the group."),
         Binding("a", "change('add')", "add", tooltip="Add a group after this one.", id="model.add"),
-        Binding("d", "change('duplicate')", "duplicate", show=False, id="model.duplicate"),
-        Binding("delete,backspace", "change('remove')", "remove", key_display="⌫", id="model.remove"),
-        Binding("K,shift+up", "change('up')", "move up", show=False, id="model.up"),
-        Binding("J,shift+down", "change('down')", "move down", show=False, id="model.down"),
+        Binding(
+            "d",
+            "change('duplicate')",
+            "duplicate",
+            show=False,
+            tooltip="Add a copy of this group after it.",
+            id="model.duplicate",
+        ),
+        Binding(
+            "delete,backspace",
+            "change('remove')",
+            "remove",
+            key_display="⌫",
+            tooltip="Remove this group.",
+            id="model.remove",
+        ),
+        Binding(
+            "K,shift+up",
+            "change('up')",
+            "move up",
+            show=False,
+            tooltip="Move this group towards the input.",
+            id="model.up",
+        ),
+        Binding(
+            "J,shift+down",
+            "change('down')",
+            "move down",
+            show=False,
+            tooltip="Move this group towards the output.",
+            id="model.down",
+        ),
     ]
     DEFAULT_CSS = """
     ModelPane {

@@ -37,8 +37,7 @@ class NetPane(VerticalScroll, can_focus=True):
     HELP = (
         "## Picture of the net\n\n"
         "The groups from input to output, and the inside of one block of the chosen group: what the signal passes "
-        "through, and what goes around it.\n\n"
-        "`↑ ↓` choose a group · `enter` change its fields · `PgUp PgDn` scroll"
+        "through, and what goes around it."
     )
     BINDINGS = [
         Binding("up,k", "choose(-1)", "previous group", show=False),

@@ -141,5 +141,5 @@ def _detail(name: str) -> Content:
     if entry.partner:
         lines.append(Content.assemble(("tab", "bold $accent"), f" trains it beside {entry.partner}"))
     number = CHAPTERS.index(chapter) + 1
-    lines.append(Content.styled(f"{number}  {chapter.title}: {chapter.about}", "$secondary"))
+    lines.append(Content.styled(f"{number}  {chapter.title}. {chapter.about}", "$secondary"))
     return Content("\n").join(lines)

@@ -48,14 +48,7 @@ CURVE_KEYS: list[BindingType] = [
     Binding("right,l", "time(1)", "later", show=False, tooltip="Go to a later step.", id="curves.later"),
     Binding("shift+left", f"time(-{PAGE})", "10 steps back", show=False, id="curves.far-back"),
     Binding("shift+right", f"time({PAGE})", "10 steps forward", show=False, id="curves.far-on"),
-    Binding(
-        "home,circumflex_accent",
-        "first",
-        "first step",
-        show=False,
-        tooltip="Go to the first step.",
-        id="curves.first",
-    ),
+    Binding("home,circumflex_accent", "first", "first step", show=False, id="curves.first"),
     Binding("end,dollar_sign", "newest", "newest step", show=False, id="curves.newest"),
     Binding("y", "log", "log", tooltip="Switch between a logarithmic and a linear axis.", id="curves.log"),
     Binding("v", "smooth", "smooth", tooltip="Smooth the curve: off, light, strong.", id="curves.smooth"),
@@ -77,7 +70,7 @@ class CurvePane(Vertical, can_focus=True):
         "Where a point stands for many steps, it is their mean, and the mesh behind it is their range. `×` on the "
         "axis means NaN or infinity.\n\n"
         "`y` draws a **logarithmic** axis; for the accuracy it shows the error, 1 − accuracy. A loss that spans more "
-        "than three decades is drawn so automatically, and a norm always is.\n\n"
+        "than three powers of ten is drawn so automatically, and a norm always is.\n\n"
         "`v` **smooths** the batch curve: each point becomes the mean of itself and the steps before it.\n\n"
         "`X` changes the **horizontal axis**: the step, the **time** with all pauses, or a logged number that never "
         "falls.\n\n"
@@ -91,18 +84,9 @@ class CurvePane(Vertical, can_focus=True):
     BINDINGS = [
         *CURVE_KEYS,
         Binding("m", "curve(1)", "another curve", tooltip="Show another curve here.", id="lab.measure"),
-        Binding(
-            "M",
-            "curve(-1)",
-            "previous curve",
-            show=False,
-            tooltip="Go back to the curve before.",
-            id="lab.measure-back",
-        ),
+        Binding("M", "curve(-1)", "previous curve", tooltip="Go back.", show=False, id="lab.measure-back"),
         *ZOOM_TIME_KEYS,
-        Binding(
-            "0", "whole", "whole run", show=False, tooltip="Show the whole run again.", id="gradient.whole"
-        ),
+        Binding("0", "whole", "whole run", tooltip="Show it again.", show=False, id="gradient.whole"),
     ]
     ALLOW_MAXIMIZE = True
 

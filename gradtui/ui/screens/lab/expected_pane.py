@@ -119,9 +119,9 @@ class ExpectedPane(Vertical):
             start += Content.assemble("  ", ("B", "bold $accent"), f" trains {pair[0]} beside {pair[1]}")
         texts.append(start)
         if experiment.description:
-            texts.append(Content.assemble((f"{experiment.name}: ", "bold"), experiment.description))
+            texts.append(Content.assemble((experiment.name, "bold"), f" · {experiment.description}"))
         if place is not None:
-            texts.append(Content.styled(f"{place[0].title}: {place[0].about}", "$secondary"))
+            texts.append(Content.styled(f"{place[0].title}. {place[0].about}", "$secondary"))
         return texts
 
 

@@ -1,4 +1,4 @@
-"""Draw one value a layer as a bar, in eighths of a cell, with the two axes around the bars."""
+"""Draw one value per layer as a bar, in eighths of a cell, with the two axes around the bars."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Bins = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LayerProfile:
-    """A LayerProfile holds one value a layer in units of the scale (log10 of a log scale), and its overlays.
+    """A LayerProfile holds one value per layer in units of the scale (log10 of a log scale), and its overlays.
 
     Every array has the shape (layers,); NaN in an overlay leaves that layer out. spread: the lowest and the highest
     value of a layer over a window of time; typical: its median there; theory: the predicted values; healthy: the

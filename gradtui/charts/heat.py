@@ -1,4 +1,4 @@
-"""Draw matrices of values as colours, with time downward: two rows a line of text where half blocks are available."""
+"""Draw matrices of values as colours, with time downward: two rows per line of text where half blocks are available."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def text_profile(
     colour: bool = False,
     ascii: bool = False,
 ) -> str:
-    """Return upright bars of one value a layer, (layers,) in log10; more layers than columns are folded.
+    """Return upright bars of one value per layer, (layers,) in log10; more layers than columns are folded.
 
     theory: the predicted values, (layers,), NaN where there are none. scale: by default a log scale of the values.
     """

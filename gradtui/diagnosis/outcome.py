@@ -75,7 +75,7 @@ class Verdict:
     after: Outcome
 
     @property
-    def healed(self) -> bool:
+    def fixed(self) -> bool:
         """Return whether the findings are gone, no other one appeared, and the net learns no worse."""
         return bool(self.gone) and not self.left and not self.new and not self.worse
 
@@ -99,7 +99,7 @@ class Verdict:
     @property
     def word(self) -> str:
         """Return the verdict in a word or two."""
-        if self.healed:
+        if self.fixed:
             return "fixed"
         if not self.before.failing and not self.new:
             return "better" if self.better else "worse" if self.worse else "no better"
@@ -151,7 +151,7 @@ def _first_losses(one: Outcome, other: Outcome) -> list[float]:
 
 
 def rank(outcomes: Sequence[tuple[str, Outcome]], before: Outcome) -> list[tuple[str, Verdict]]:
-    """Return cures by their key with their verdicts, best first: healed ones first, then by what the net learned.
+    """Return cures by their key with their verdicts, best first: those without the problem first, then by what the net learned.
 
     Among cures that differ by no more than two seeds would, the cheaper one comes first.
 
@@ -166,7 +166,7 @@ def rank(outcomes: Sequence[tuple[str, Outcome]], before: Outcome) -> list[tuple
         equals = [
             entry
             for entry in left
-            if entry[1].healed == best.healed and not _clearly_above(best.after, entry[1].after)
+            if entry[1].fixed == best.fixed and not _clearly_above(best.after, entry[1].after)
         ]
         ranked += sorted(equals, key=lambda entry: entry[1].price if entry[1].price > 0 else math.inf)
         left = [entry for entry in left if entry not in equals]
@@ -176,4 +176,4 @@ def rank(outcomes: Sequence[tuple[str, Outcome]], before: Outcome) -> list[tuple
 def _place(entry: tuple[str, Verdict]) -> tuple[bool, float, float]:
     after = entry[1].after
     accuracy = 0.0 if math.isnan(after.accuracy) else after.accuracy
-    return (not entry[1].healed, -accuracy, after.loss if math.isfinite(after.loss) else math.inf)
+    return (not entry[1].fixed, -accuracy, after.loss if math.isfinite(after.loss) else math.inf)

@@ -73,7 +73,7 @@ def _is_stem(group: Group, exp: Experiment) -> bool:
 
 
 def use_lstm(exp: Experiment) -> Experiment:
-    """Return the experiment with LSTMs, whose forget gates start open, in place of plain recurrent layers."""
+    """Return the experiment with LSTMs, whose forget gates start open, instead of plain recurrent layers."""
     return _each(exp, frozenset({"rnn"}), block="lstm", forget_bias=_memory(exp))
 
 
@@ -97,7 +97,7 @@ def _memory(exp: Experiment) -> float:
 
 
 def use_gru(exp: Experiment) -> Experiment:
-    """Return the experiment with GRUs in place of other recurrent layers."""
+    """Return the experiment with GRUs instead of other recurrent layers."""
     return _each(exp, frozenset({"rnn", "lstm"}), block="gru")
 
 
@@ -229,5 +229,5 @@ def scale_loss(exp: Experiment) -> Experiment:
 
 
 def use_bf16(exp: Experiment) -> Experiment:
-    """Return the experiment with bf16 in place of fp16."""
+    """Return the experiment with bf16 instead of fp16."""
     return replace(exp, run=replace(exp.run, precision="bf16")) if exp.run.precision == "fp16" else exp

@@ -1,4 +1,4 @@
-"""The step tables hold one row a step: `scalars`, and the gradient norm of every layer."""
+"""The step tables hold one row per step: `scalars`, and the gradient norm of every layer."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Net(nn.Module):
 
     @property
     def hidden_states(self) -> dict[str, list[Tensor]]:
-        """Return the hidden states (batch, width) of the last recorded pass, one a step, by recurrent layer.
+        """Return the hidden states (batch, width) of the last recorded pass, one per step, by recurrent layer.
 
         They are parts of the graph: after ``state.retain_grad()`` and backward, ``state.grad`` is the total derivative
         of the loss, through all later steps and layers. The lists are empty where no pass was recorded.

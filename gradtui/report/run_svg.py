@@ -56,7 +56,7 @@ class DrawnProfile:
 def profile_svg(
     bars: DrawnProfile, line: DrawnProfile | None = None, healthy: tuple[Floats, Floats] | None = None
 ) -> str:
-    """Return bars of one value a layer on a log axis, with another step as a line and the healthy range behind."""
+    """Return bars of one value per layer on a log axis, with another step as a line and the healthy range behind."""
     svg = Svg(WIDTH)
     logs = log10_of(bars.norms)
     axis = LayerAxis(len(logs), int(WIDTH - LEFT - RIGHT) // 3)

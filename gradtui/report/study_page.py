@@ -213,7 +213,7 @@ def _ranking_entry(one: Ranked) -> dict[str, Any]:
     verdict = one.verdict
     return {
         "change": one.change,
-        "healed": verdict.healed,
+        "healed": verdict.fixed,
         "better": verdict.better,
         "seeds": one.seeds,
         "accuracy": {"train": verdict.after.accuracy, "test": verdict.after.test_accuracy},

@@ -139,7 +139,7 @@ def trials_object(
             {
                 "change": change,
                 "run": str(comparison.runs[change].folder),
-                "healed": verdict.healed,
+                "healed": verdict.fixed,
                 "better": verdict.better,
                 "worse": verdict.worse,
                 "loss": verdict.after.loss,

@@ -97,7 +97,7 @@ class RowSink(Protocol):
     """A RowSink takes measured rows: a run's writer, or a list in memory."""
 
     def append(self, table: str, step: int, values: npt.ArrayLike, time: float | None = None) -> None:
-        """Take a row; `values` holds one number a column."""
+        """Take a row; `values` holds one number per column."""
         ...
 
 
@@ -181,7 +181,7 @@ class RunWriter:
             self._buffers[table] = RowBuffer(count)
 
     def append(self, table: str, step: int, values: npt.ArrayLike, time: float | None = None) -> None:
-        """Add a row; `values` holds one number a column, `time` is now. Steps of a table must ascend.
+        """Add a row; `values` holds one number per column, `time` is now. Steps of a table must ascend.
 
         Raises KeyError on an unknown table, ValueError on a wrong number of values.
         """

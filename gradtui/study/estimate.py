@@ -24,7 +24,7 @@ CALL_SECONDS = 2e-4
 """The cost of a small layer: its forward and backward pass and its share of the optimizer and the recording."""
 CALCULATIONS_A_SECOND = 2e10
 NUMBERS_A_SECOND = 6e7
-"""How many numbers a second the forward pass keeps for the backward pass, written and read."""
+"""How many numbers per second the forward pass keeps for the backward pass, written and read."""
 START_SECONDS = 3.0
 """The time in which a trainer imports torch."""
 

@@ -310,7 +310,7 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
 
 def trainer_command(*arguments: str, processes: int = 1) -> list[str]:
     """Return the command line of a trainer."""
-    # With -P, a random.py in the current folder is not imported in place of Python's own.
+    # With -P, a random.py in the current folder is not imported instead of Python's own.
     python = [sys.executable, "-P", "-u", "-m"]
     if processes > 1:
         return [*python, "gradtui.training.distributed.agent", *arguments, str(processes)]

@@ -95,7 +95,7 @@ ANSI_LIGHT = replace(
     secondary="ansi_bright_black",
     variables={**BUILTIN_THEMES["ansi-light"].variables, **_QUIET, "block-cursor-background": "ansi_black"},
 )
-"""Textual's theme with other frames, with grey in place of cyan, which is too pale on white, and another cursor: its
+"""Textual's theme with other frames, with grey instead of cyan, which is too pale on white, and another cursor: its
 letters of magenta and cyan cannot be read on blue."""
 
 _LIGHT_GROUNDS = frozenset({"7", "15"})

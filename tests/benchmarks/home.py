@@ -108,7 +108,7 @@ class Home:
 
 
 def _command(module: str, *words: str) -> list[str]:
-    # -P: a random.py in the current folder must not be imported in place of Python's own.
+    # -P: a random.py in the current folder must not be imported instead of Python's own.
     return [sys.executable, "-P", "-m", module, *words]
 
 
@@ -183,5 +183,5 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _raise(number: int) -> None:
     global _waiting
     _waiting = 0
-    # Not KeyboardInterrupt: Python would end itself by the signal in place of the exit code.
+    # Not KeyboardInterrupt: Python would end itself by the signal instead of the exit code.
     raise SystemExit(128 + number)

@@ -19,7 +19,7 @@ WELL = Outcome((), 500, 0.05, 0.99, 0.96, 0.3, 0.0011)
 def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
     found = verdict(SICK, WELL)
     assert (found.gone, found.left, found.new) == (("vanishing",), (), ())
-    assert found.healed
+    assert found.fixed
     assert found.better
     assert found.price == pytest.approx(1.1)
     said = found.lines()

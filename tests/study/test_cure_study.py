@@ -182,7 +182,7 @@ def test_cures_are_ranked_against_the_baseline_trained_beside_them() -> None:
     assert [row.key for row in state.in_order()] == ["", "elu", "relu", "tanh-xavier"]
     elu, relu, tanh = (state.row(key) for key in ranked(state))
     assert elu.verdict is not None
-    assert elu.verdict.healed
+    assert elu.verdict.fixed
     assert relu.price == pytest.approx(1.5)
     assert elu.price == pytest.approx(1.0)
     assert tanh.verdict is not None
@@ -205,7 +205,7 @@ def test_price_is_unknown_before_the_baseline_has_trained() -> None:
     launcher.started[1].train(decades=0.3, learns=True)
     row = settled(study).row("relu")
     assert row.verdict is not None
-    assert row.verdict.healed, "compared with the failing run for now"
+    assert row.verdict.fixed, "compared with the failing run for now"
     assert math.isnan(row.price)
 
 

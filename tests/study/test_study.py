@@ -90,7 +90,7 @@ def test_changes_are_ranked_by_means_over_their_seeds() -> None:
     (one,) = state.ranked
     assert one.change == "ReLU + He initialisation"
     assert one.seeds == 2
-    assert one.verdict.healed
+    assert one.verdict.fixed
     assert one.verdict.before.accuracy == pytest.approx(0.1)
     assert one.verdict.after.accuracy == pytest.approx(0.95)
     (chart,) = state.charts

@@ -34,7 +34,7 @@ LEAST_SHRINKAGE = 0.05
 LONG_WARMUP = 1 / 3
 """A warm-up beyond this share of the steps leaves too few at the full rate."""
 ODD_SIZE_FACTOR = 1.15
-"""Weights stand out if their size differs from the rule's by this factor or more: 0.06 decades a layer."""
+"""Weights stand out if their size differs from the rule's by this factor or more: 0.06 decades per layer."""
 ODD_SIZE_FACTOR_OF_ONE = 2.0
 """The same for a group of a single layer."""
 GAIN_SIZES = {"he": math.sqrt(2.0), "fixup": math.sqrt(2.0), "torch": math.sqrt(1.0 / 3.0)}

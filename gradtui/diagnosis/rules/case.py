@@ -301,7 +301,7 @@ class Case:
 
     @cached_property
     def nothing_moves(self) -> bool:
-        """Return whether the weights of all layers stand still."""
+        """Return whether the weights of all layers barely change."""
         layers = range(len(self.evidence.layers)) if len(self.evidence.update_ratio) else ()
         usual = [moved for layer in layers if not np.isnan(moved := self.usual_update(layer))]
         return bool(usual) and max(usual) < STANDSTILL_UPDATE

@@ -1,4 +1,4 @@
-"""Find weights that stand still because steps are too short, or are rounded away by a coarse number format."""
+"""Find weights that barely change because steps are too short, or are rounded away by a coarse number format."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def dead_units(case: Case) -> Finding | None:
 
 
 def saturated(case: Case) -> Finding | None:
-    """Find units that stand at the flat ends of their activation, in a net that learns nothing."""
+    """Find units that are at the flat ends of their activation, in a net that learns nothing."""
     if not case.has_enough_steps or case.started_learning or case.loss_is_falling:
         return None
     series = case.evidence.saturated_fraction

@@ -143,7 +143,7 @@ def sheets_of(run: Run, show: Show = show_nothing) -> list[Sheet]:
 def _parts(run: Run) -> dict[str, SheetPart]:
     meta = run.meta
     tables = meta.tables.items() if meta else ()
-    # Planes are pictures: they have a thousand numbers a column.
+    # Planes are pictures: they have a thousand numbers per column.
     parts: dict[str, SheetPart] = {name: run.table(name) for name, about in tables if about.kind != "planes"}
     parts["evaluation"] = _Evaluations(run)
     return parts

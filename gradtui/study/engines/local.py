@@ -17,7 +17,7 @@ class LocalEngine:
     Args:
         jobs: the most trainers at once; by default as many as there are cores for.
         threads: the number of threads of each trainer.
-        start: starts a trainer in a folder; used in place of the trainers that are kept.
+        start: starts a trainer in a folder; used instead of the trainers that are kept.
     """
 
     def __init__(self, jobs: int | None = None, threads: int = 1, start: StartTrainer | None = None) -> None:

@@ -78,7 +78,7 @@ def _run_ranks(folder: Path, processes: int) -> str:
 
 
 def _start_rank(folder: Path, number: int, processes: int, store: str) -> subprocess.Popen[bytes]:
-    # With -P, a random.py in the current folder is not imported in place of Python's own.
+    # With -P, a random.py in the current folder is not imported instead of Python's own.
     command = [sys.executable, "-P", "-u", "-m", "gradtui.training.rank", str(folder)]
     return subprocess.Popen(command, env=_environment(number, processes, store))
 

@@ -119,7 +119,7 @@ class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
             self.dismiss(event.key)
 
     def show_again(self, choices: Sequence[Choice]) -> None:
-        """Show these choices in place of the ones before; one that the person has moved to stays highlighted."""
+        """Show these choices instead of the ones before; one that the person has moved to stays highlighted."""
         self.choices = choices
         self.query_one(SearchableList).search_again()
 

@@ -34,7 +34,7 @@ class PresetsScreen(ModalScreen[ChosenPreset | None], OneAnswer[ChosenPreset | N
     """The PresetsScreen lets the person choose a preset by arrows or by typing, and says what the chosen one shows.
 
     Args:
-        current: the name of the preset that is open, under which the cursor stands at first.
+        current: the name of the preset that is open, under which the cursor is at first.
     """
 
     DEFAULT_CSS = """

@@ -86,7 +86,7 @@ class TerminalCaps:
 
 
 def name_keys(text: str) -> str:
-    """Return a text in which keys have names in place of signs that ASCII lacks."""
+    """Return a text in which keys have names instead of signs that ASCII lacks."""
     return _replaced(text, _KEY_NAMES)
 
 

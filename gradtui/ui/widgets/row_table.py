@@ -49,7 +49,7 @@ class Column(Generic[Row]):
     beside: str = ""
     """The key of a column whose cell follows in this one, where it has no room of its own."""
     spans: Callable[[Row], bool] | None = None
-    """Returns whether the cell of a row takes the whole rest of the line, in place of the columns to its right."""
+    """Returns whether the cell of a row takes the whole rest of the line, instead of the columns to its right."""
     middle: bool = False
     """This is true if a cell that is too long is cut in the middle: names often differ at their ends only."""
     share: Callable[[Row], float | None] | None = None

@@ -75,10 +75,10 @@ class StatusBar(Widget):
 
     progress: reactive[RunProgress] = reactive(RunProgress(""))
     notice: reactive[str] = reactive("")
-    """What is said in place of the state for a moment."""
+    """What is said instead of the state for a moment."""
 
     def say(self, notice: str) -> None:
-        """Show a sentence in place of the state for a moment."""
+        """Show a sentence instead of the state for a moment."""
         self.notice = notice
         self._said += 1
         self.set_timer(NOTICE_SECONDS, partial(self._unsay, self._said))

@@ -20,7 +20,7 @@ from tests.benchmarks.terminal import Terminal, answers_of, seconds_to_answer
 SIZE = (200, 50)
 LAYERS = 50
 MOST_TRAINERS = 8
-"""The largest number of trainers, of 200 MB each; below it there is one a core, and at least two."""
+"""The largest number of trainers, of 200 MB each; below it there is one per core, and at least two."""
 
 STARTING = 60.0
 """Seconds within which every trainer should have taken a step, all of them starting at once."""

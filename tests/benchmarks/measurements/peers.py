@@ -71,14 +71,14 @@ def _compare(home: Home, model: str, quick: bool) -> Iterator[Measured]:
     for kind in kinds:
         what = f"{MODELS[model]}: {KINDS[kind].text}"
         if kind == BARE:
-            yield Measured(what, 1000 * median(taken[BARE].passed for taken in turns) / steps, "ms a step")
+            yield Measured(what, 1000 * median(taken[BARE].passed for taken in turns) / steps, "ms per step")
             continue
         yield _ratio(
             what, [taken[kind].passed / taken[BARE].passed for taken in turns], BUDGETS.get((model, kind))
         )
         yield _ratio(f"{what}, processor", [taken[kind].worked / taken[BARE].worked for taken in turns])
         if sizes[kind]:
-            yield Measured(f"{what}, on disk", sizes[kind], "B a step")
+            yield Measured(f"{what}, on disk", sizes[kind], "B per step")
 
 
 def _ratio(what: str, ratios: list[float], budget: float | None = None) -> Measured:
@@ -101,7 +101,7 @@ def _turn(trainer: Popen[bytes], kind: str, steps: int) -> Turn:
 
 
 def _end(trainer: Popen[bytes], kind: str) -> float:
-    """End a trainer and return its bytes a step."""
+    """End a trainer and return its bytes per step."""
     assert trainer.stdin is not None
     trainer.stdin.close()
     (size,) = _answer(trainer, kind, 1)

@@ -18,7 +18,7 @@ def measure(home: Home, quick: bool) -> Iterator[Measured]:
     dense = _cost(home, "dense", *((10, 10) if quick else (40, 10)))
     yield Measured("recorded step ÷ bare torch loop, 50 × 128", dense["ratio"], "×", TRAINER)
     yield Measured("recorded step ÷ unrecorded, 50 × 128", dense["recorded"] / dense["own"], "×", 1.04)
-    yield Measured("bytes on disk a step, 50 layers", dense["bytes"], "B", 500)
+    yield Measured("bytes on disk per step, 50 layers", dense["bytes"], "B", 500)
     if not quick:
         deep = _cost(home, "residual", 8, 4)
         yield Measured("recorded step ÷ bare torch loop, 1,000 × 64", deep["ratio"], "×", TRAINER)

@@ -94,11 +94,11 @@ def cures_progress(state: StudyState, begun: bool) -> Content:
     if not state.done:
         left = f" · about {seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
         return Content.styled(f"● {ended} of {len(cures)} cures trained{left}", "$success")
-    healed = sum(row.verdict is not None and row.verdict.healed for row in cures)
+    fixed = sum(row.verdict is not None and row.verdict.fixed for row in cures)
     stopped = sum(row.state == "stopped" for row in cures)
     if stopped:
-        return Content.styled(f"■ stopped: {healed} of {len(cures) - stopped} fix it", "$secondary")
-    return Content.styled(f"✓ done: {healed} of {len(cures)} fix it", "$success")
+        return Content.styled(f"■ stopped: {fixed} of {len(cures) - stopped} fix it", "$secondary")
+    return Content.styled(f"✓ done: {fixed} of {len(cures)} fix it", "$success")
 
 
 class StudyTexts(Widget):

@@ -172,7 +172,7 @@ def verdict_mark(row: StudyRow) -> tuple[str, str, str]:
     if verdict is None:
         failing = row.outcome is not None and row.outcome.failing
         return ("✖", "failing", "$error") if failing else ("✓", "fine", "$success")
-    if verdict.healed:
+    if verdict.fixed:
         return "✓", "fixed", "$success"
     if verdict.better:
         return "~", "better", "$accent"

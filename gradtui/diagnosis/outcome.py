@@ -151,7 +151,7 @@ def _first_losses(one: Outcome, other: Outcome) -> list[float]:
 
 
 def rank(outcomes: Sequence[tuple[str, Outcome]], before: Outcome) -> list[tuple[str, Verdict]]:
-    """Return cures by their key with their verdicts, best first: those without the problem first, then by what the net learned.
+    """Return cures by their key with their verdicts, best first: those that fix it, then by what the net learned.
 
     Among cures that differ by no more than two seeds would, the cheaper one comes first.
 

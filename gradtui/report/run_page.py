@@ -94,7 +94,7 @@ def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> 
     for finding in (*diagnosis.findings, *diagnosis.remarks):
         mark, style = SEVERITY_MARKS[finding.severity], SEVERITY_STYLES[finding.severity]
         where = which_layers(finding.layers)
-        yield Text(f"{mark} {finding.code}, {finding.severity}, since step {finding.step}{where}", style)
+        yield Text(f"{mark} {finding.code}, {finding.severity}, since step {finding.step:,}{where}", style)
         yield from _prose(finding.evidence, paper, indent="  ")
 
 

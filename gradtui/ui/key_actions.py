@@ -17,9 +17,12 @@ MOVING_ACTIONS = frozenset({
 """The actions that only move a cursor or the focus."""
 
 UNLISTED_ACTIONS = frozenset(
-    {"page_left", "page_right", "scroll_left", "scroll_right", "screen.copy_text", "copy_text"}
-)
-"""Textual's own actions that no screen here needs."""
+    {
+        "page_left", "page_right", "scroll_left", "scroll_right", "screen.copy_text", "copy_text",
+        "app.focus_next", "app.focus_previous",
+    }
+)  # fmt: skip
+"""Textual's own actions that no screen here needs; screens with several panes have keys of their own for them."""
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> ExplosionSign:
 def _compared(gradient: str, here: str, profile: Profile, step: int) -> str:
     """Return how strong a gradient was at the start, and how strong it is now where it no longer explodes."""
     if _is_over(profile):
-        now = f"at step {step} (recently {times(profile.now)}): "
+        now = f"at step {step:,} (recently {times(profile.now)}): "
         return f"The {gradient} was {times(profile.start)} that {here} {now}"
     return f"The {gradient} is {times(profile.start)} that {here}: "
 
@@ -169,19 +169,19 @@ def _before_breaking(case: Case) -> ExplosionSign | None:
     step, layers, _ = broken
     if _is_steep(case):
         sign = _steep(case, case.depth)
-        return sign._replace(words=f"{sign.words}, and NaN or infinity appeared at step {step}")
+        return sign._replace(words=f"{sign.words}, and NaN or infinity appeared at step {step:,}")
     total = case.evidence.total_norm
     before = total.highest[(total.steps < step) & np.isfinite(total.highest)]
     if len(before) and before.max() >= GROWN_RATIO * before[0] > 0:
         rise = f"from {number(before[0])} to {number(before.max())}"
-        return ExplosionSign(step, layers, f"The norm of the gradient grew {rise} before step {step}")
+        return ExplosionSign(step, layers, f"The norm of the gradient grew {rise} before step {step:,}")
     update = case.evidence.update_ratio
     moved = update.highest[np.isfinite(update.highest)]
     if len(moved) and moved.max() >= BREAKING_UPDATE:
         return ExplosionSign(step, layers, f"A step moved weights by {number(moved.max())} times their size")
     if case.evidence.experiment is not None and step > 1:
         return ExplosionSign(
-            step, layers, f"NaN or infinity appeared at step {step}, after all numbers had been finite"
+            step, layers, f"NaN or infinity appeared at step {step:,}, after all numbers had been finite"
         )
     return None
 

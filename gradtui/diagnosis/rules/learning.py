@@ -82,7 +82,7 @@ def unequal_heads(case: Case) -> Finding | None:
     ratio = _kept_by_clipping(case)
     clipped_away = apart >= FAR_UNEQUAL_HEADS and ratio <= CLIPPED_RATIO
     if clipped_away:
-        words += f"; clipped to {number(ratio)} of its norm, the gradient leaves {smaller} next to nothing"
+        words += f". Clipping leaves {number(ratio)} of the norm, so {smaller} gets almost no gradient"
     factor = f"{10.0 ** -round(apart):.0e}"
     offer = CureOffer(
         "weight the losses",

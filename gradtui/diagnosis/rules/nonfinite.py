@@ -95,7 +95,7 @@ def _in_outputs(case: Case, begin: int) -> FirstNonfinite | None:
         if row.any():
             layers = case.names(np.flatnonzero(row).tolist())
             first = case.called(int(np.flatnonzero(row)[0]))
-            words = f"At step {step}, {first} is the first layer whose output is NaN or infinite"
+            words = f"At step {step:,}, {first} is the first layer whose output is NaN or infinite"
             return FirstNonfinite(int(step), layers, words)
     return None
 
@@ -112,7 +112,7 @@ def _in_gradients(case: Case, begin: int) -> FirstNonfinite | None:
         return None
     layers = case.names(bad)
     first = case.called(bad[-1])
-    words = f"At step {begin}, counted from the output, {first} is the first layer whose gradient is NaN or infinite"
+    words = f"At step {begin:,}, counted from the output, {first} is the first layer whose gradient is NaN or infinite"
     return FirstNonfinite(begin, layers, words)
 
 
@@ -120,4 +120,4 @@ def _in_the_loss(case: Case, begin: int) -> FirstNonfinite:
     """Name the loss alone: if it is not finite, all gradients are not, so they do not show the layer."""
     sampled = begin in case.evidence.nonfinite.steps
     though = ", although the output of every layer is finite" if sampled else ""
-    return FirstNonfinite(begin, (), f"The loss has been NaN or infinite since step {begin}{though}")
+    return FirstNonfinite(begin, (), f"The loss has been NaN or infinite since step {begin:,}{though}")

@@ -44,7 +44,9 @@ def spikes(case: Case) -> Finding | None:
         int(total.steps[row]): float(total.highest[row] / _usual(total.values, int(row))) for row in rows
     }
     named = sorted(sorted(factors, key=lambda step: -factors[step])[:SHOWN_SPIKES])
-    told = ", ".join(f"step {step} ({number(factors[step])} times{_examples(case, step)})" for step in named)
+    told = ", ".join(
+        f"step {step:,} ({number(factors[step])} times{_examples(case, step)})" for step in named
+    )
     more = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
     layers = _layers(case, [int(total.steps[row]) for row in rows])
     subject = "A single step has" if len(rows) == 1 else "Single steps have"

@@ -48,7 +48,7 @@ def standstill(case: Case) -> Finding | None:
         if max(known) == 0
         else f"change by {number(max(known))} of their size in a step"
     )
-    words = f"The weights {moved}, too little to learn anything in {steps} steps; {case.progress_text()}."
+    words = f"The weights {moved}, too little to learn anything in {steps:,} steps; {case.progress_text()}."
     return with_cause(case, Finding.of("not-learning", 1, (), words, (LARGER_RATE,)))
 
 

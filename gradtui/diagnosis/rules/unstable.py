@@ -50,7 +50,7 @@ def unstable_loss(case: Case) -> Finding | None:
     if jump is None:
         return None
     step, highest = jump
-    words = f"The loss jumped to {number(highest)} at step {step} ({case.reference_text()}); {case.progress_text()}."
+    words = f"The loss jumped to {number(highest)} at step {step:,} ({case.reference_text()}); {case.progress_text()}."
     return Finding.of("unstable-loss", step, (), words, offers, mild=case.started_learning)
 
 
@@ -191,7 +191,7 @@ def remark_on_rise(case: Case) -> Finding | None:
     if risen is None:
         return None
     words = (
-        f"The loss rose to {number(risen.level)} at step {risen.step} ({number(case.loss.first)} at "
+        f"The loss rose to {number(risen.level)} at step {risen.step:,} ({number(case.loss.first)} at "
         f"the start). {risen.reason}"
     )
     return Finding("unstable-loss", "info", risen.step, (), words)

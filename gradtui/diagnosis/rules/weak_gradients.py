@@ -237,7 +237,7 @@ def _went_silent(case: Case) -> Finding | None:
             return None
     elif case.evidence.step - step < FEWEST_STEPS:
         return None
-    since = f"From step {step} on" if rows > 1 else f"In step {step}, unlike in step {before},"
+    since = f"From step {step:,} on" if rows > 1 else f"In step {step:,}, unlike in step {before:,},"
     words = (
         f"{since} the gradient is exactly 0 in every layer: the output no longer depends on the "
         "parameters (for example, because a ReLU after the last layer is dead); "
@@ -271,7 +271,7 @@ def _silent(case: Case) -> Finding | None:
         "passes through the output (for example, because of a dead ReLU after the last layer or a "
         f"softmax over one unit); {case.progress_text()}."
         if len(silent) == len(case.evidence.layers)
-        else f"{_listed(called)} never received a gradient in {case.evidence.step} steps, while other layers did."
+        else f"{_listed(called)} never received a gradient in {case.evidence.step:,} steps, while other layers did."
     )
     return Finding.of("no-gradient", int(case.evidence.grad_norm.steps[0]), names, words)
 

@@ -76,8 +76,8 @@ def not_optimized(case: Case) -> Finding | None:
         return None
     if not (facts.unmoved or facts.held) and facts.foreign and facts.unchanged:
         words = (
-            f"The optimizer moves none of the model's parameters, and none is given a gradient: it trains "
-            f"{facts.foreign} tensors that are not in the model. Watch the module that holds these."
+            f"The optimizer moves none of the model's parameters, and none of them gets a gradient: it trains "
+            f"{facts.foreign} tensors that are not in the model. Watch the module that holds them."
         )
         return Finding("not-optimized", "info", 1, (), words)
     if not facts.unmoved:
@@ -97,7 +97,7 @@ def not_optimized(case: Case) -> Finding | None:
     if whole:
         words = (
             f"No optimizer moves {_listed(whole)}: {count} of it got a gradient and did not change in "
-            f"{step} steps{elsewhere}."
+            f"{step:,} steps{elsewhere}."
         )
         return Finding.of("not-optimized", 1, layers, words, (NEW_OPTIMIZER,))
     words = (
@@ -123,7 +123,7 @@ def not_cleared(case: Case) -> Finding | None:
     share = facts.kept / (facts.kept + facts.cleared)
     if share >= NEVER_CLEARED:
         words = (
-            f"The gradients are never cleared: since step {facts.first_kept} each step follows the sum "
+            f"The gradients are never cleared: since step {facts.first_kept:,} each step follows the sum "
             f"of all gradients so far ({facts.kept} of {facts.kept + facts.cleared} steps); "
             f"{case.progress_text()}."
         )

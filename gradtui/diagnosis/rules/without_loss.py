@@ -28,7 +28,7 @@ def runaway_norm(case: Case) -> Finding | None:
     step = int(total.steps[np.flatnonzero(total.values >= RUNAWAY_NORM * ends[0])[0]])
     words = (
         f"The norm of the whole gradient grew from {number(ends[0])} to {number(ends[1])} in "
-        f"{case.evidence.step} steps and has not come back; no loss was seen that could show whether "
+        f"{case.evidence.step:,} steps and has not come back. No loss was recorded, so it is not known whether "
         "this does harm."
     )
     offers = cures.for_exploding(case.evidence.experiment, case.measured())
@@ -42,8 +42,8 @@ def collapsed_norm(case: Case) -> Finding | None:
         return None
     words = (
         f"The norm of the whole gradient fell from {number(ends[0])} to {number(ends[1])} in "
-        f"{case.evidence.step} steps: either everything is learned, or the output is stuck; no loss "
-        "was seen that could tell the two apart."
+        f"{case.evidence.step:,} steps: either everything is learned, or the output is stuck. No loss "
+        "was recorded that could show which."
     )
     return Finding("vanishing", "info", case.evidence.step, (), words)
 

@@ -11,14 +11,16 @@ from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding
+from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Markdown
+from textual.widgets import Markdown, Static
 
 from gradtui.ui.key_actions import KeyAction, help_of, key_actions
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.dialogs import TextFrame
+from gradtui.ui.widgets.status_bar import TitleLine
 
 MOST_USED = 8
 """The keys that stand first: those with which the key line begins."""
@@ -159,6 +161,7 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
     def __init__(self, screen: Screen[Any], words: Callable[[str], str] = str) -> None:
         super().__init__()
         self.help_text = words(help_of(screen))
+        self.way = next((line.cut_way for line in screen.query(TitleLine)), "")
         self.groups = key_actions(screen)
 
     def compose(self) -> ComposeResult:
@@ -171,6 +174,8 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
         first = list(islice((a for a in of_screens if a.shown and a.enabled and not a.moves), MOST_USED))
         moves = [action for action in actions if action.moves]
         with TextFrame("Keys"):
+            if self.way:
+                yield Static(Content(f"{self.way}\n"), classes="keys")
             if first:
                 yield KeyTable("Most used", first, key_width, description_width).add_class("keys")
             if self.help_text:

@@ -66,7 +66,21 @@ class RunProgress:
     """What the diagnosis says of the run at the newest step; None before its first."""
 
 
-class StatusBar(Widget):
+class TitleLine(Widget):
+    """A TitleLine is the first line of a screen, which begins with the way to what is shown."""
+
+    cut_way: str = ""
+    """The whole way, where the line has too little room for it; the page of keys shows it then."""
+
+    def way(self, words: tuple[str, ...], width: int) -> Content:
+        """Return the name of the program and the way, in at most `width` columns."""
+        whole = " › ".join(words)
+        shown = crumbs(words, width)
+        self.cut_way = "" if shown.plain.endswith(whole) else whole
+        return shown
+
+
+class StatusBar(TitleLine):
     """The StatusBar is one line; the progress bar takes the room that the words leave."""
 
     DEFAULT_CSS = """
@@ -93,7 +107,7 @@ class StatusBar(Widget):
         """Return the name on the left; state, step, bar, rate and time left on the right."""
         p, width = self.progress, self.content_size.width
         mark, colour = STATE_MARKS.get(p.state, STATE_MARKS["idle"])
-        left = crumbs((*p.trail, p.title), width // 2)
+        left = self.way((*p.trail, p.title), width // 2)
         if p.detail and width >= 100:
             left += Content.styled(f" · {p.detail}", "$secondary")
         if self.notice:

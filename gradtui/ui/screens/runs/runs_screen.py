@@ -81,7 +81,7 @@ KEYS: list[BindingType] = [
         id="runs.delete",
     ),
     Binding("x", "stop", "stop", tooltip="Stop the marked runs, or this one.", id="runs.stop"),
-    Binding("right", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="runs.sort"),
+    Binding("right", "sort(1)", "sort", key_display="←→", tooltip="Sort by another column.", id="runs.sort"),
     Binding("left", "sort(-1)", "sort by the previous column", show=False, id="runs.sort-back"),
     Binding("O", "reverse", "order", show=False, tooltip="Reverse the order.", id="runs.order"),
     Binding("asterisk", "mark_all", "mark all", show=False, tooltip="Mark all, or none.", id="runs.all"),

@@ -137,6 +137,8 @@ class CuresScreen(OneAnswer["Path | None"]):
             return
         self.query_one(CureDetails).row = row
         drawn = [_profile(row) for row in self.rows if row.gradients is not None or row.live]
+        # Before there are gradients to draw, the texts may take their room on a low terminal.
+        self.set_class(not drawn, "-untrained")
         self.query_one(SmallProfiles).paint(drawn, row.key)
 
     @property

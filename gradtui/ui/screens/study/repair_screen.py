@@ -20,6 +20,7 @@ from gradtui.study.repair_limits import ROUNDS
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import Column, RowTable
+from gradtui.ui.widgets.status_bar import crumbs
 from gradtui.words import about, figure, percent, printable
 
 POLL_SECONDS = 0.25
@@ -127,11 +128,9 @@ class RepairScreen(OneAnswer["Path | None"]):
     def paint(self, state: RepairState) -> None:
         """Give each pane its part of the state."""
         name = printable(self.repair.experiment.name)
-        left = Content.assemble(
-            ("gradtui", "bold $accent"), "  ", (name, "bold"), (" · fix in rounds", "$secondary")
-        )
         right = self._progress(state)
         title = self.query_one("#repair-title", Static)
+        left = crumbs((name, "fix in rounds"), title.content_size.width - right.cell_length - 2)
         gap = max(2, title.content_size.width - left.cell_length - right.cell_length)
         title.update(left + Content(" " * gap) + right)
         self.query_one("#repair-end", Static).update(_ending(state, stopped=self.repair.stopping))
@@ -140,7 +139,7 @@ class RepairScreen(OneAnswer["Path | None"]):
     def _progress(self, state: RepairState) -> Content:
         if not self.repair.begun:
             expected = self.repair.expected_seconds
-            time = "" if expected is None else f", {about(expected)} each"
+            time = "" if expected is None else f" of {about(expected)}"
             offer = f"○ {ROUNDS} rounds{time} · "
             return Content.assemble((offer, "$foreground"), ("space", "bold $accent"), " starts")
         if state.problem:
@@ -295,7 +294,7 @@ def _ending(state: RepairState, *, stopped: bool) -> Content:
     rounds = list(state.rounds)
     if not state.done or not rounds:
         return Content.styled(
-            f"Trains, takes the best advice and trains again until the net learns, {ROUNDS} times at most.",
+            f"Trains, applies the best advice and trains again, until the net learns: {ROUNDS} rounds at most.",
             "$secondary",
         )
     text = conclusion(best_round(rounds), rounds[-1].number, changes_of(rounds), stopped=stopped)

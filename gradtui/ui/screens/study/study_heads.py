@@ -7,14 +7,14 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.study.state import StudyRow, StudyState
-from gradtui.ui.widgets.status_bar import bar, crumbs
+from gradtui.ui.widgets.status_bar import TitleLine, bar
 from gradtui.words import about, printable, seconds, several
 
 LEAST_BAR, MOST_BAR = 8, 32
 """Columns of the bar in the title line; where there is less room, it is left out."""
 
 
-class StudyTitle(Widget):
+class StudyTitle(TitleLine):
     """The StudyTitle is the first line: the study's name on the left, how far it is on the right."""
 
     DEFAULT_CSS = """
@@ -36,7 +36,7 @@ class StudyTitle(Widget):
             kind, right = "all cures", cures_progress(state, self.begun)
             live = self.begun and bool(state.rows) and not state.done
         way = ("studies", printable(state.name)) if state.cured is None else (printable(state.name), kind)
-        left = crumbs(way, max(width // 2, width - right.cell_length - 2))
+        left = self.way(way, max(width // 2, width - right.cell_length - 2))
         if live:
             room = width - left.cell_length - right.cell_length - 4
             if room >= LEAST_BAR:

@@ -35,7 +35,7 @@ async def shown(pilot: Pilot[None], repair: LiveRepair) -> tuple[RepairScreen, l
     await lab_of(pilot)
     screen = RepairScreen(repair)
     pilot.app.push_screen(screen, answers.append)
-    await until(pilot, lambda: "s each · space starts" in screen_text(pilot.app))
+    await until(pilot, lambda: "s · space starts" in screen_text(pilot.app))
     await pilot.press("space")
     return screen, answers
 
@@ -127,7 +127,7 @@ async def test_the_key_of_the_lab_repairs_the_run_without_the_cure_and_leads_bac
         repair = LiveRepair(sigmoids(), sick, start=launcher, trial_seconds=0)
         lab.comparison.repaired = repair
         lab.comparison.show_repair()
-        await until(pilot, lambda: "○ 3 rounds, under 10 s each · space starts" in screen_text(app))
+        await until(pilot, lambda: "○ 3 rounds of under 10 s · space starts" in screen_text(app))
         assert not launcher.started
         await pilot.press("space")
         await until(pilot, lambda: "Fixed after 1 round" in screen_text(app))

@@ -40,7 +40,6 @@ from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar
 from gradtui.ui.widgets.tab_line import PaneTabs, TabLine, fill
-from gradtui.words import setting
 
 if TYPE_CHECKING:
     from gradtui.runs.control import CommandName
@@ -275,8 +274,7 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
 
     def action_rate(self, up: bool) -> None:
         """Raise or lower the learning rate; a training takes it over at once."""
-        self.workbench.step("optimizer.lr", up=up)
-        self.query_one(StatusBar).say(f"learning rate {setting(self.workbench.experiment.optimizer.lr)}")
+        self.query_one(StatusBar).say(f"learning rate {self.workbench.step('optimizer.lr', up=up)}")
 
     def action_preflight(self) -> None:
         """Measure the edited experiment at initialisation, beside theory."""

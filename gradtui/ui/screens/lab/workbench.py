@@ -21,6 +21,7 @@ from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.training_pane import TrainingPane
 from gradtui.ui.widgets.stats_pane import StatsPane
+from gradtui.words import value_in_words
 
 if TYPE_CHECKING:
     from gradtui.ui.followed_run import FollowedRun
@@ -99,11 +100,12 @@ class Workbench(Vertical):
             self.query_one(ModelPane).stay()
             self.notify(str(error), severity="error", markup=False)
 
-    def step(self, path: str, *, up: bool) -> None:
-        """Give one field its next value, or the one before."""
+    def step(self, path: str, *, up: bool) -> str:
+        """Give one field its next value, or the one before; return its value in words."""
         from gradtui.ui.field_values import next_value
 
         self.put(path, next_value(info_at(path), value_at(self.experiment, path), up))
+        return value_in_words(value_at(self.experiment, path))
 
     @on(FieldList.Stepped)
     def _stepped(self, event: FieldList.Stepped) -> None:

@@ -158,7 +158,7 @@ LAB_KEYS: list[BindingType] = [
         "A",
         "repair",
         "fix in rounds",
-        tooltip="Train, apply the best advice and train again, until it learns.",
+        tooltip="Train, apply the best advice, and train again.",
         id="lab.repair",
     ),
     Binding(

@@ -145,8 +145,12 @@ def extremes_headline(format_: str, noun: str) -> MakeHeadline:
         if not known:
             return HeadlineText(f"no {noun} measured", "none")
         (low, low_name), (high, high_name) = min(known), max(known)
+
+        def number(value: float) -> str:
+            return plain_exponents(format(value, format_))
+
         return HeadlineText(
-            f"{noun} from {format(low, format_)} ({low_name}) to {format(high, format_)} ({high_name})",
+            f"{noun} from {number(low)} ({low_name}) to {number(high)} ({high_name})",
             "none",
         )
 

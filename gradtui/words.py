@@ -117,11 +117,14 @@ def about(value: float) -> str:
 
 _EXPONENT = re.compile(r"(?<=\d)(?:\.0+)?e([+-])0*(?=\d)")
 _NAN = re.compile(r"\bnan\b")
-_ZERO = re.compile(r"(?<![\d.])0(?:\.0+)?e[+-]0+(?!\d)")
+_ZERO = re.compile(r"(?<![\w.])[+-]?0(?:\.0+)?e[+-]0+(?!\d)|(?<![\w.])[+-]0(?:\.0+)?(?![\d.e])")
 
 
 def plain_exponents(text: str) -> str:
-    """Return a text whose numbers are as people write them: ``1e-9`` and not ``1.0e-09``, ``NaN`` and not ``nan``."""
+    """Return a text whose numbers are as people write them: ``1e-9`` and not ``1.0e-09``, ``NaN`` and not ``nan``.
+
+    Zero has no sign, which formats give to a number that they round to it.
+    """
     named = _NAN.sub("NaN", text)
     return _EXPONENT.sub(lambda found: "e-" if found[1] == "-" else "e", _ZERO.sub("0", named))
 

@@ -100,6 +100,7 @@ def test_in_a_terminal_a_wide_row_is_broken_between_its_cells(
         ("1e-10", "1e-10"),
         ("1e+100", "1e100"),
         ("by 0.0e+00 of 10.0e+00 and 0e+00", "by 0 of 10e0 and 0"),
+        ("mean from -0.000 (a) to +0.013, -0.00e+00, -0.05, +0%", "mean from 0 (a) to +0.013, 0, -0.05, 0%"),
         ("0.05, nan, inf, the-09 of relu-20", "0.05, NaN, inf, the-09 of relu-20"),
     ],
 )

@@ -78,7 +78,9 @@ def test_extremes_headline_leaves_out_layers_that_have_no_value() -> None:
     assert headline(["a", "b", "c"], [0.5, math.nan, 0.1]).text == "dead units from 10% (c) to 50% (a)"
     assert headline(["a"], [math.nan]).text == "no dead units measured"
     assert metrics.get("saturated_fraction").headline(["a"], [math.nan]).text == "no saturated units measured"
-    assert metrics.get("activation_std").headline(["a", "b"], [0.0, 0.5]).text == "spread from 0 (a) to 5e-1 (b)"
+    assert (
+        metrics.get("activation_std").headline(["a", "b"], [0.0, 0.5]).text == "spread from 0 (a) to 5e-1 (b)"
+    )
 
 
 def test_next_drawn_goes_round_the_recorded_metrics_that_have_a_chart() -> None:

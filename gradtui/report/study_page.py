@@ -16,7 +16,6 @@ from gradtui.report.run_json import run_object
 from gradtui.report.study_charts import chart_lines
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
-from gradtui.study.chart_builder import spread
 from gradtui.study.results import table
 from gradtui.study.state import Ranked, StudyRow, StudyState
 from gradtui.words import ratio, seconds, several
@@ -75,7 +74,7 @@ def ranking_of(state: StudyState, *, ascii: bool = False) -> list[tuple[str, ...
         return (
             _number(outcome.accuracy),
             _number(outcome.test_accuracy),
-            ratio(spread(changes[change], "drop")[0]),
+            ratio(outcome.drop),
             f"× {1.0 if verdict is None else verdict.price:.2f}",
         )
 
@@ -115,7 +114,7 @@ def table_rows(state: StudyState) -> list[tuple[str, ...]]:
     heads = {
         "train_accuracy": "training",
         "test_accuracy": "test",
-        "drop": "in÷out",
+        "drop": "in÷out at start",
         "lag_drop": "over lags",
     }
     paths = list(points[0]["point"])

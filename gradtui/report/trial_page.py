@@ -73,7 +73,7 @@ def _table(comparison: Comparison, paper: Paper, *, named: bool) -> Iterator[Tex
         lambda change, _: (
             f"{runs[change].outcome.step:,}",
             f"{figure(runs[change].outcome.first_loss)} → {figure(runs[change].outcome.loss)}",
-            ratio(runs[change].drop),
+            ratio(runs[change].outcome.drop),
         ),
         lambda change: runs[change].gradients,
         ascii=paper.ascii,

@@ -35,8 +35,8 @@ LABELS: dict[Quantity, str] = {
     "train_accuracy": "training accuracy",
     "test_accuracy": "test accuracy",
     "loss": "training loss",
-    "drop": "log10 of the gradient at the first hidden layer ÷ the last",
-    "lag_drop": "log10 of the gradient at the longest time lag ÷ lag 0",
+    "drop": "log10 of the gradient at the first hidden layer ÷ the last, at the start",
+    "lag_drop": "log10 of the gradient at the longest time lag ÷ lag 0, at the start",
     "step_time": "seconds per step",
     "outcome": "outcome",
 }

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.monitor import diagnose_run
 from gradtui.diagnosis.outcome import Outcome, Verdict, outcome_of, rank
-from gradtui.diagnosis.profile import over_depth
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 
@@ -40,8 +39,6 @@ class TrialRun:
     findings: tuple[Finding, ...]
     outcome: Outcome
     """Its outcome, without the time of a step, because no change costs time."""
-    drop: float
-    """log10 of the first layer's gradient ÷ the last layer's at the beginning; NaN if they are not compared."""
     gradients: NDArray[np.float64]
     """The norms of the layers' gradients at the last step, (layers,)."""
 
@@ -92,7 +89,6 @@ def read_run(folder: Path, change: str) -> TrialRun | None:
         layers=evidence.layers,
         findings=diagnosis.findings,
         outcome=outcome,
-        drop=over_depth(evidence).start if len(evidence.layers) > 2 else math.nan,
         gradients=np.asarray(norms[-1], dtype=np.float64),
     )
 

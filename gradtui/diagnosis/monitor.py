@@ -209,7 +209,9 @@ class RunMonitor:
         if snapshot is None or not snapshot.step or snapshot is self._diagnosed:
             return None
         due = not snapshot.status.live or self.evidence is None or time.monotonic() >= self._rests_until
-        return self._diagnosed_at if due else None
+        # The list of runs shows what the trainer has recorded at once, and must not contradict this monitor.
+        recorded = self._diagnosed is None or snapshot.findings != self._diagnosed.findings
+        return self._diagnosed_at if due or recorded else None
 
     def diagnose(self, *, finished: bool = False) -> list[Finding]:
         """Diagnose the run as it stands on disk and return the findings of `current_findings` that are new.

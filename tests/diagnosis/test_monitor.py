@@ -153,6 +153,20 @@ def test_of_a_live_run_the_recorded_findings_are_shown_too_with_the_newest_figur
     assert list_runs()[0].summary.judgement.state == "problem"
 
 
+def test_what_the_trainer_records_is_shown_at_once_even_while_a_diagnosis_takes_long(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(folder, sigmoids(), decades=0.0, learns=True, end=None)
+    monkeypatch.setattr("gradtui.diagnosis.monitor.SECONDS_BETWEEN_DIAGNOSES", 1e6)
+    monitor = diagnosed(folder)
+    record(folder, Finding("dead-units", "warning", 20, ("dense2",), "Half of them."))
+    assert monitor.poll()
+    assert monitor.waiting_since is not None
+    monitor.diagnose()
+    assert codes(monitor.findings) == list_runs()[0].summary.findings == ("dead-units",)
+    assert monitor.waiting_since is None
+
+
 def test_the_list_of_runs_diagnoses_what_a_script_or_a_killed_trainer_did_not(folder: Path) -> None:
     write_run(folder, sigmoids(), end="finished")
     [listed] = list_runs()

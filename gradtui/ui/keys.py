@@ -127,7 +127,7 @@ LAB_KEYS: list[BindingType] = [
     Binding(
         "B",
         "beside",
-        "beside its partner",
+        "train with its partner",
         show=False,
         tooltip="Train this preset and its partner: the problem and its cure.",
         id="lab.beside",
@@ -169,9 +169,21 @@ LAB_KEYS: list[BindingType] = [
         id="lab.alone",
     ),
     Binding(
-        "ctrl+o", "edit('open')", "open file", show=False, tooltip="Open a TOML file.", id="lab.open-file"
+        "ctrl+o",
+        "edit('open')",
+        "open experiment",
+        show=False,
+        tooltip="Open a TOML file.",
+        id="lab.open-file",
     ),
-    Binding("s", "edit('save')", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
+    Binding(
+        "s",
+        "edit('save')",
+        "save experiment",
+        show=False,
+        tooltip="Save the experiment as TOML.",
+        id="lab.save",
+    ),
     Binding(
         "W",
         "report",
@@ -180,9 +192,14 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Write this run as a page to share.",
         id="lab.report",
     ),
-    Binding("u", "edit('undo')", "undo", show=False, tooltip="Undo the last edit.", id="lab.undo"),
+    Binding("u", "edit('undo')", "undo edit", show=False, tooltip="Undo the last edit.", id="lab.undo"),
     Binding(
-        "U", "edit('redo')", "redo", show=False, tooltip="Redo the edit that was undone last.", id="lab.redo"
+        "U",
+        "edit('redo')",
+        "redo edit",
+        show=False,
+        tooltip="Redo the edit that was undone last.",
+        id="lab.redo",
     ),
     *TIME_KEYS,
     LIVE_KEY,
@@ -197,11 +214,18 @@ LAB_KEYS: list[BindingType] = [
     Binding(
         "N", "draw_net", "draw net", tooltip="Show the net as blocks, or the charts again.", id="lab.draw"
     ),
-    Binding("Y", "edit('copy')", "copy", show=False, tooltip="Copy the experiment as TOML.", id="lab.copy"),
+    Binding(
+        "Y",
+        "edit('copy')",
+        "copy experiment",
+        show=False,
+        tooltip="Copy the experiment as TOML.",
+        id="lab.copy",
+    ),
     Binding(
         "Z",
         "edit('copy-string')",
-        "copy as string",
+        "copy experiment as a string",
         show=False,
         tooltip="Copy the experiment as a short string, which gradtui STRING opens.",
         id="lab.copy-string",
@@ -235,7 +259,7 @@ LAB_KEYS: list[BindingType] = [
     Binding(
         "less_than_sign",
         "rate(False)",
-        "smaller rate",
+        "smaller learning rate",
         show=False,
         tooltip="Make the learning rate smaller, also while it trains.",
         id="lab.rate-down",
@@ -243,7 +267,7 @@ LAB_KEYS: list[BindingType] = [
     Binding(
         "greater_than_sign",
         "rate(True)",
-        "larger rate",
+        "larger learning rate",
         show=False,
         tooltip="Make the learning rate larger, also while it trains.",
         id="lab.rate-up",

@@ -101,10 +101,10 @@ async def test_all_keys_of_the_lab_are_listed_hidden_ones_and_their_tooltips_too
         screen = await keys_shown(pilot)
         actions = [action for table in screen.query(KeyTable) for action in table.actions]
         assert expected <= {action.description for action in actions}
-        assert {"undo", "redo", "save", "find", "full screen", "quit", "keys"} <= {
+        assert {"undo edit", "redo edit", "save experiment", "find", "full screen", "quit", "keys"} <= {
             action.description for action in actions
         }
-        assert next(d for d in actions if d.description == "undo").tooltip == "Undo the last edit."
+        assert next(d for d in actions if d.description == "undo edit").tooltip == "Undo the last edit."
 
 
 @pytest.mark.parametrize("key", ["question_mark", "escape", "q"])

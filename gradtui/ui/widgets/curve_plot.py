@@ -162,7 +162,9 @@ class CurvePlot(CellChart):
             return draw_over(layer, palette, marks=self._shown[2], cursor=self.cursor, legend=self.has_legend)
         cells = Cells(height, width)
         ready = self._shown[0] and "plotext" in sys.modules and not self._importing
-        text = self._missing or ("NaN or infinite at every step" if ready else self.placeholder)
+        # While curves wait to be drawn, it does not say that there are none.
+        nothing = "" if self._given[0] else self.placeholder
+        text = self._missing or ("NaN or infinite at every step" if ready else nothing)
         cells.write(height // 2, max(0, (width - len(text)) // 2), text, AXIS)
         if self._given[0] and "plotext" not in sys.modules and not self._missing and self.is_running:
             self._import()

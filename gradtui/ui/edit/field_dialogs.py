@@ -249,6 +249,7 @@ class ValueScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
         self.path = path
         self.keys = [] if keys is None else keys
         self.field = info_at(path)
+        self._refused = False
 
     def compose(self) -> ComposeResult:
         """Yield the meaning of the field, and a field to type in or the list of choices."""
@@ -273,27 +274,31 @@ class ValueScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
             if self.keys:
                 typed_into.value = "".join(self.keys)
                 typed_into.cursor_position = len(self.keys)
-            self.judge(typed_into.value)
+            self.judge(typed_into.value, typing=True)
         self.keys.clear()
 
-    def judge(self, text: str) -> Experiment | None:
-        """Show in one line whether a text is allowed; return the changed experiment, or None."""
+    def judge(self, text: str, *, typing: bool = False) -> Experiment | None:
+        """Show in one line whether a text is allowed; return the changed experiment, or None.
+
+        typing: the text may be incomplete, so nothing is said against it, unless it was refused before.
+        """
         verdict = self.query_one("#verdict", Static)
         try:
             experiment = typed(self.experiment, self.path, text)
         except ExperimentError as error:
             verdict.update(Content(str(error)))
             experiment = None
-        else:
+        self._refused = experiment is None and (self._refused or not typing)
+        if not self._refused:
             verdict.update(Content("enter set   esc back"))
-        verdict.set_class(experiment is None, "-bad")
+        verdict.set_class(self._refused, "-bad")
         for field in self.query(Input):
-            field.set_class(experiment is None, "-bad")
+            field.set_class(self._refused, "-bad")
         return experiment
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
-        self.judge(event.value)
+        self.judge(event.value, typing=True)
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:

@@ -87,9 +87,10 @@ async def test_every_field_of_a_group_is_changed_by_arrows_and_by_typing() -> No
         await pilot.pause()
         await pilot.press("9", "9", "9", "9", "9", "9", "9")
         await pilot.pause()
-        assert "net.0.width: 9999999 is not allowed" in screen_text(app)
+        assert "is not allowed" not in screen_text(app), "the number may be incomplete"
         await pilot.press("enter")
         await pilot.pause()
+        assert "net.0.width: 9999999 is not allowed" in screen_text(app)
         assert type(app.screen).__name__ == "ValueScreen", "what is not allowed is not taken"
         await pilot.press("escape", "4", "8", "enter")
         await pilot.pause()

@@ -110,7 +110,7 @@ def _test(word: str, goes_on: bool) -> Test:
     key, sign, value = found["key"].lower(), found["sign"], found["value"].replace('"', "")
     key = _OTHERWISE.get(key, key)
     if not value:
-        raise FilterError(f"{word}: the value of {key} is missing")
+        raise FilterError(f"{word.rstrip(':')}: the value of {key} is missing")
     if goes_on and sign == ":" and key in _WORDS:
         value += "*"
     if key in _WORDS:

@@ -143,8 +143,8 @@ class RunsScreen(OneAnswer["Path | None"]):
         self.listing = RunList()
         self.loop = ReaderLoop()
         self.actions = RunActions(self, root, self.listing, self._read_at_once)
-        self._changed = False
-        self._read_once = False
+        self._changed = self._read_once = False
+        self._complete = True
 
     def compose(self) -> ComposeResult:
         """Yield the number of runs, the filter, the list, and details of one run."""
@@ -314,16 +314,20 @@ class RunsScreen(OneAnswer["Path | None"]):
         except FilterError as error:
             # The last complete filter remains, since half a word must not empty the list.
             hint.update(Content(str(error)))
-            hint.add_class("-bad")
+            self._complete = False
         else:
             hint.update(Content(HINT))
             hint.remove_class("-bad")
+            self._complete = True
             self.listing.sift(chosen)
             self.paint()
 
     @on(Input.Submitted)
     def _typed(self) -> None:
-        self.query_one(RowTable).focus()
+        # While a word is typed, what it lacks is no error yet.
+        self.query_one("#hint", Static).set_class(not self._complete, "-bad")
+        if self._complete:
+            self.query_one(RowTable).focus()
 
     # -- opening and changing runs
 

@@ -112,6 +112,9 @@ async def test_a_filter_is_live_its_errors_are_said_and_escape_takes_it_back(thr
         await typed(pilot, "optimizer.lr>")
         await until(pilot, lambda: "optimizer.lr>: the value of optimizer.lr is missing" in screen_text(app))
         assert names(screen) == ["beta"]
+        assert not screen.query_one("#hint").has_class("-bad"), "a word that is typed is no error"
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.query_one("#hint").has_class("-bad"))
         await typed(pilot, "nothing")
         await until(pilot, lambda: "No run matches" in screen_text(app))
         await pilot.press("escape")

@@ -229,7 +229,6 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         if self.narrow and self.tabs.opened != "net" and event.before.net != event.after.net:
             # If a preset or a cure was applied on another tab, show the result on the net's tab.
             self.action_tab("net")
-        self.controls.send_edits(None if self.view.building else self.followed, event.before, event.after)
 
     # -- training, and comparing with another run
 

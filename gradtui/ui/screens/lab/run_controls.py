@@ -118,6 +118,8 @@ class RunControls:
         self._screen = screen
         self._open_run = open_run
         self._preflights: Scratch | None = None
+        self._awaited: tuple[FollowedRun | None, dict[str, Any]] = None, {}
+        """The run to which changes were sent, and those that it has not applied yet, by dotted path."""
         self.disk = DiskWork(screen)
         self.trainers = Trainers()
 
@@ -220,7 +222,23 @@ class RunControls:
 
         changed = diff(before, after)
         if run is not None and run.live and changed and set(changed) <= set(LIVE):
+            before_these = self._awaited[1] if self._awaited[0] is run else {}
+            self._awaited = run, {**before_these, **changed}
             self.send(run, "set", set=changed)
+
+    def trained_by(self, run: FollowedRun) -> Experiment | None:
+        """Return the experiment of a run, with the changes that were sent to its trainer and are not applied yet.
+
+        A trainer that still starts applies them with its first step.
+        """
+        sent_to, sent = self._awaited
+        if run.experiment is None or sent_to is not run or not run.live or not sent:
+            return run.experiment
+        from gradtui.experiment.overrides import diff, set_fields
+
+        waiting = diff(run.experiment, set_fields(run.experiment, sent))
+        self._awaited = run, {path: value for path, value in sent.items() if path in waiting}
+        return set_fields(run.experiment, waiting)
 
     def show_log(self, run: FollowedRun | None) -> None:
         """Show the last lines that the trainer of a run printed."""

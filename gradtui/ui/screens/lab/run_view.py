@@ -183,10 +183,11 @@ class RunView:
     def edited(self) -> bool:
         """Return whether the builder has another experiment than the one that the run on the screen trained."""
         run = self.run
-        if run is None or run.experiment is None or self._adopting:
+        trained = self._controls.trained_by(run) if run is not None and not self._adopting else None
+        if trained is None:
             return self.building
         draft = self._screen.query_one(Workbench).experiment
-        return draft is not run.experiment and unnamed(draft) != unnamed(run.experiment)
+        return draft is not trained and unnamed(draft) != unnamed(trained)
 
     @property
     def _script_alone(self) -> bool:
@@ -221,9 +222,8 @@ class RunView:
         diagnosis = run.diagnosis
         self.show_status()
         self._hide_builder(run)
-        training = screen.query_one(TrainingPane)
-        training.running = run.experiment if trained else None
-        training.clipping = clipping_of(run.snapshot) if run.script else ""
+        self._show_running()
+        screen.query_one(TrainingPane).clipping = clipping_of(run.snapshot) if run.script else ""
         self.show_edited()
         if trained:
             screen.query_one(NetPane).before = run.experiment
@@ -266,14 +266,23 @@ class RunView:
                 self._controls.warm()
 
     def edit(self, before: Experiment, after: Experiment) -> bool:
-        """Take note of an edit; return whether it changes which keys have an effect.
+        """Send a running trainer the changes that it can apply at once; return whether other keys have an effect now.
 
         An experiment that is opened over a script's run shows the builder, in which it can be trained.
         """
         if self._script_alone and before.net != after.net and self.run is not None:
             self.building = True
             self._hide_builder(self.run)
+        if not self.building:
+            self._controls.send_edits(self.run, before, after)
+            self._show_running()
         return self.show_edited()
+
+    def _show_running(self) -> None:
+        """Let the training pane mark the fields that differ from what the run trains, or is about to train."""
+        run = self.run
+        trained = None if run is None or run.preflight else self._controls.trained_by(run)
+        self._screen.query_one(TrainingPane).running = trained
 
     def show_edited(self) -> bool:
         """Mark the frames of builder and charts if the builder has another experiment than the charts.

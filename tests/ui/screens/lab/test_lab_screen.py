@@ -470,3 +470,24 @@ async def test_once_a_problem_is_found_the_keys_to_fix_it_are_seen(
             lambda: "f fix it  T try all cures" in screen_text(app).replace("  ", " ").replace(" T", "  T"),
         )
         assert "b first bad step" in screen_text(app).splitlines()[-1]
+
+
+async def test_a_change_that_was_sent_is_not_said_to_wait_for_the_next_start(make_run: MakeRun) -> None:
+    """A trainer that still starts takes it over with its first step, seconds later."""
+    folder = make_run(end=None)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.followed is not None and lab.followed.state == "running")
+        await until(pilot, lambda: "at the input" in screen_text(app))
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "lr           0.002" in screen_text(app))
+        await pilot.pause(0.3)
+        assert "next start" not in screen_text(app)
+        assert "edited" not in screen_text(app)
+        lab.workbench.step("data.batch_size", up=True)
+        await until(pilot, lambda: "○ applies at the next start" in screen_text(app))
+        assert "lr           0.002 ○" not in screen_text(app)
+        await until(pilot, lambda: "Model · 21 layers · edited" in screen_text(app))
+        [sent] = ControlReader(folder).poll()
+        assert sent.fields["set"] == {"optimizer.lr": 0.002}

@@ -60,11 +60,11 @@ def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineT
         if at_output and not any(norm for _, norm in pairs):
             return HeadlineText("no gradient reaches the hidden layers", "broken")
     if len(pairs) < 2:
-        text = f"only {pairs[0][0]} has a gradient" if pairs else "no layer has a gradient"
+        text = f"a gradient was recorded of {pairs[0][0]} only" if pairs else "no layer has a gradient"
         return HeadlineText(text, "none")
-    found = _compared(pairs)
+    found, has = _compared(pairs), "has" if none == 1 else "have"
     return (
-        found._replace(text=f"{found.text}; {none:,} of {len(norms):,} layers have none") if none else found
+        found._replace(text=f"{found.text}; {none:,} of {len(norms):,} layers {has} none") if none else found
     )
 
 

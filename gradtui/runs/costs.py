@@ -46,7 +46,7 @@ class RunCosts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.step_seconds:
             # It comes last: a narrow pane has no room for it, and the first line of the screen says it too.
             per_second = 1 / self.step_seconds
-            parts.append(f"{per_second:,.3g}/s" if per_second < 1000 else f"{per_second:,.0f}/s")
+            parts.append(f"{per_second:,.3g} steps/s" if per_second < 1000 else f"{per_second:,.0f} steps/s")
         return " · ".join(parts)
 
 

@@ -88,7 +88,7 @@ def test_a_process_without_cuda_starts_none() -> None:
 
 def test_the_line_of_costs() -> None:
     costs = RunCosts(step_seconds=0.0125, memory=1.234e9, gpu_allocated=3e9, gpu_reserved=4.5e8, gpu_use=0.97)
-    assert costs.words() == "12.5 ms/step · 1.23 GB · GPU 3 GB of 450 MB · GPU 97% busy · 80/s"
+    assert costs.words() == "12.5 ms/step · 1.23 GB · GPU 3 GB of 450 MB · GPU 97% busy · 80 steps/s"
     assert RunCosts().words() == ""
     assert newest_costs([{"event": "cost", "overhead": 0.01}]).known is False
     assert newest_costs([{"event": "cost", "memory": "much"}]) == RunCosts()

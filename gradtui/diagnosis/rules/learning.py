@@ -54,7 +54,7 @@ def overclipped(case: Case) -> Finding | None:
     usual = median_of_known(total.values)
     words = (
         f"Clipping shortens the gradient in {share:.0%} of the steps, to {number(ratio)} of its norm "
-        f"(which is {number(usual)} before). {_moved_text(moved)}; {case.progress_text()}."
+        f"({number(usual)} before clipping). {_moved_text(moved)}; {case.progress_text()}."
     )
     offers = cures.for_overclipped(case.evidence.experiment, usual, case.measured())
     return Finding.of("overclipped", int(total.steps[0]), (), words, offers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -134,6 +135,10 @@ def _expectation(prediction: Prediction) -> Content:
             f"Theory: {len(lags) - 1} steps back in time the gradient is ",
             (f"{ratio(lags[-1])} times", "bold $warning"),
             " that of the last step.",
+        )
+    if abs(profile[0]) < math.log10(2):
+        return Content(
+            f"Theory: the gradient keeps its size from {prediction.layers[-1]} to the first layer."
         )
     return Content.assemble(
         "Theory: the first layer gets ",

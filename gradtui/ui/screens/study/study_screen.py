@@ -42,7 +42,7 @@ class StudyScreen(OneAnswer[Path | None]):
         "`m` shows the gradient of each layer of every run, all on one scale."
     )
     BINDINGS = [
-        Binding("space", "begin", "train", key_display="space", tooltip="Train what is left.", id="study.begin"),
+        Binding("space", "begin", "train", key_display="space", tooltip="Train the other runs.", id="study.begin"),
         Binding("x", "stop", "stop", tooltip="Stop; continue later with space.", id="study.stop"),
         Binding("enter", "open", "open run", key_display="⏎", tooltip="Open this run.", id="study.open"),
         Binding("m", "chart", "next chart", tooltip="Show another chart.", id="study.chart"),
@@ -58,7 +58,7 @@ class StudyScreen(OneAnswer[Path | None]):
         Binding("O", "reverse", "order", show=False, tooltip="Reverse the order.", id="study.order"),
         Binding("z", "fill", "full screen", tooltip="Show the chart on the full screen, and back.", id="study.fill"),
         Binding("W", "report", "write report", show=False, tooltip="Write the study as one page.", id="study.report"),
-        Binding("escape,q", "back", "back", key_display="esc", tooltip="Trainings continue.", id="study.back"),
+        Binding("escape,q", "back", "back", key_display="esc", tooltip="Go back; trainings continue.", id="study.back"),
     ]  # fmt: skip
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]

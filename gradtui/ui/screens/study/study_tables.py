@@ -15,7 +15,7 @@ from gradtui.study.state import COMPLETED_STATES, StudyRow
 from gradtui.ui.screens.study.study_store import StudyEntry
 from gradtui.ui.widgets.row_table import Column
 from gradtui.ui.widgets.status_bar import STATE_MARKS
-from gradtui.words import printable, ratio, several
+from gradtui.words import printable, ratio
 
 
 def entry_columns() -> tuple[Column[StudyEntry], ...]:
@@ -24,7 +24,7 @@ def entry_columns() -> tuple[Column[StudyEntry], ...]:
         Column(
             "name", "study", lambda entry: Content.styled(printable(entry.spec.name), "bold"), 16, 24, rank=0
         ),
-        Column("state", "done", _trained, 14, rank=1),
+        Column("state", "runs", _trained, 14, rank=1),
         Column("kind", "chart", lambda entry: entry.spec.compare.kind, 8, rank=4),
         Column("about", "question", _about, 30, 160, rank=2),
         Column("changed", "trained", _changed, 10, rank=3, right=True),
@@ -32,9 +32,9 @@ def entry_columns() -> tuple[Column[StudyEntry], ...]:
 
 
 def _trained(entry: StudyEntry) -> Content:
-    if not entry.begun:
-        return Content.styled(f"○ {several(entry.total, 'run')}", "$secondary")
     mark, colour = ("✓", "$success") if entry.begun >= entry.total else ("‖", "$accent")
+    if not entry.begun:
+        mark, colour = "○", "$secondary"
     return Content.styled(f"{mark} {entry.begun:,} of {entry.total:,}", colour)
 
 

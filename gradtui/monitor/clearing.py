@@ -1,6 +1,6 @@
 """Find out whether a script clears its gradients between two steps, and clips them at the right place.
 
-The writes to one gradient show the clearing. A backward pass either puts a new tensor instead of a gradient that was
+The writes to one gradient show the clearing. A backward pass either makes a new tensor where the gradient was
 cleared, or adds to the one that is there, which counts as one write. Clearing in place is a write of its own.
 """
 

@@ -20,7 +20,7 @@ TRAINER_BYTES = 300_000_000
 """The memory of a trainer before its net is built, in bytes; most of it is torch itself."""
 
 LOST = -1000
-"""The value instead of an exit code if the machine of a trainer was lost, or no machine had room for it."""
+"""The value that stands for an exit code if the machine of a trainer was lost, or no machine had room for it."""
 
 
 class TrainerProcess(Protocol):

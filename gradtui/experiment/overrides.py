@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.recorded_shape import keep_recorded_shape
 from gradtui.experiment.toml import from_dict, to_dict, unknown_field
-from gradtui.words import plain_exponents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -74,7 +73,7 @@ def as_options(changes: Mapping[str, object]) -> str:
 def _written(value: object) -> str:
     if isinstance(value, float):
         # As everywhere else: 3e-6 and not 3e-06, with all digits.
-        return plain_exponents(repr(value))
+        return repr(value).replace("e-0", "e-").replace("e+", "e")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

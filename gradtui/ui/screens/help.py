@@ -24,6 +24,8 @@ from gradtui.ui.widgets.status_bar import TitleLine
 
 MOST_USED = 8
 """The keys that stand first: those with which the key line begins."""
+WIDEST_KEYS, WIDEST_DESCRIPTION = 18, 22
+"""The most columns of the keys and of their descriptions."""
 
 WORDS = """\
 ## What the words mean
@@ -89,16 +91,12 @@ class KeyTable(Widget):
         self,
         title: str,
         actions: list[KeyAction],
-        key_width: int,
-        description_width: int,
         *,
         close: bool = False,
     ) -> None:
         super().__init__()
         self.group_title = title
         self.actions = actions
-        self.key_width = key_width
-        self.description_width = description_width
         self.close = close
 
     def render(self) -> RenderResult:
@@ -118,8 +116,14 @@ class KeyTable(Widget):
                 text += entry
             return Group(Text(self.group_title, title), text)
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-        table.add_column(width=self.key_width, justify="right")
-        table.add_column(width=self.description_width)
+        # Each group has columns of its own width: a long name in one leaves the sentences of the others their room.
+        table.add_column(
+            width=min(WIDEST_KEYS, max(len(" ".join(action.keys)) for action in self.actions)),
+            justify="right",
+        )
+        table.add_column(
+            width=min(WIDEST_DESCRIPTION, max(len(action.description) for action in self.actions))
+        )
         table.add_column(ratio=1)
         for action in self.actions:
             dim = "" if action.enabled else "dim"
@@ -167,8 +171,6 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
     def compose(self) -> ComposeResult:
         """Yield the keys that are used most, the help text of the pane with its keys, then all others."""
         actions = [action for _, group in self.groups for action in group]
-        key_width = min(18, max(len(" ".join(action.keys)) for action in actions))
-        description_width = min(22, max(len(action.description) for action in actions))
         # The screen's own, in the order of its key line: a dialog or a pane may have none of them.
         of_screens = (action for node, group in self.groups if isinstance(node, Screen) for action in group)
         first = list(islice((a for a in of_screens if a.shown and a.enabled and not a.moves), MOST_USED))
@@ -177,19 +179,17 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
             if self.way:
                 yield Static(Content(f"{self.way}\n"), classes="keys")
             if first:
-                yield KeyTable("Most used", first, key_width, description_width).add_class("keys")
+                yield KeyTable("Most used", first).add_class("keys")
             if self.help_text:
                 yield Markdown(self.help_text, classes="keys")
             for node, group in self.groups:
                 left = [action for action in group if action not in first and not action.moves]
                 if left:
                     title = title_of(node, self.help_text)
-                    yield KeyTable(title, left, key_width, description_width).add_class("keys")
+                    yield KeyTable(title, left).add_class("keys")
                 if moves and isinstance(node, Screen):
                     # Behind the keys of the screen, before those of the app.
-                    yield KeyTable("Moving", moves, key_width, description_width, close=True).add_class(
-                        "keys"
-                    )
+                    yield KeyTable("Moving", moves, close=True).add_class("keys")
             yield Markdown(WORDS, id="words")
 
     def on_mount(self) -> None:

@@ -52,12 +52,14 @@ def text_profile(
     height: int = 12,
     theory: ArrayLike | None = None,
     scale: Scale | None = None,
+    of: str = "layer",
     colour: bool = False,
     ascii: bool = False,
 ) -> str:
     """Return upright bars of one value per layer, (layers,) in log10; more layers than columns are folded.
 
     theory: the predicted values, (layers,), NaN where there are none. scale: by default a log scale of the values.
+    of: "layer", or "lag" if the values are those of time steps.
     """
     numbers = np.asarray(values, np.float64)
     palette = text_palette(colour, ascii)
@@ -68,7 +70,7 @@ def text_profile(
     draw_value_axis(cells, scale, palette, rows)
     overlay = None if theory is None else np.asarray(theory, np.float64)
     draw_bars(cells, LayerProfile(numbers, theory=overlay), axis, scale, palette, rows, None)
-    draw_ruler(cells, axis, palette, rows, None)
+    draw_ruler(cells, axis, palette, rows, None, of, 0 if of == "lag" else 1)
     return _text(cells, palette)
 
 

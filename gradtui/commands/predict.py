@@ -11,8 +11,6 @@ from gradtui.commands.command import DONE, Subcommand
 from gradtui.commands.inputs import add_experiment, add_json, chosen_experiment
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from gradtui.diagnosis.theory import Prediction
     from gradtui.experiment.spec import Experiment
 
@@ -46,43 +44,44 @@ def _print(experiment: Experiment, prediction: Prediction) -> None:
     import numpy as np
     from rich.text import Text
 
-    from gradtui.report.output import print_sections, stdout_paper
+    from gradtui.report.output import print_sections, prose, stdout_paper
     from gradtui.report.run_charts import profile_chart
     from gradtui.words import compare_decades
 
     paper, title = stdout_paper(), Text(experiment.name, "bold")
     if not prediction.applies:
-        print_sections(paper, [title, Text(f"No prediction: {prediction.why}.")])
+        print_sections(paper, [title, *prose(f"No prediction: {prediction.why}.", paper)])
         return
     if prediction.log10_lags:
         decades = np.array(prediction.log10_lags)
         back = f"{len(decades) - 1} steps back in time"
         said = compare_decades(decades[-1] - decades[0]).replace("at the output", "at the last step")
         said = said.replace("at the input", back)
-        of_what = "each hidden state, by steps back in time, the last one's being 1"
+        of, of_what = "lag", "each hidden state, by steps back in time, the last one's being 1"
     else:
         decades = np.array(prediction.log10_profile)
         said = compare_decades(decades[0] - decades[-1])
-        of_what = "each hidden pre-activation, the last one's being 1"
+        of, of_what = "layer", "each hidden pre-activation, the last one's being 1"
     print_sections(
         paper,
-        [title, Text(f"Expected: the gradient is {said}.")],
-        [Text(f"RMS gradient with respect to {of_what}", "bold"), *profile_chart(decades, paper)]
+        [title, *prose(f"Expected: the gradient is {said}.", paper)],
+        [
+            *prose(f"RMS gradient with respect to {of_what}", paper, "bold"),
+            *profile_chart(decades, paper, of=of),
+        ]
         if len(decades) > 1
         else [],
-        _figures(prediction),
+        [line for text in _figures(prediction) for line in prose(text, paper)],
     )
 
 
-def _figures(prediction: Prediction) -> Iterator[Text]:
-    from rich.text import Text
-
+def _figures(prediction: Prediction) -> Iterator[str]:
     lags, chi, scale = prediction.log10_lags, prediction.chi[-1], prediction.depth_scale
     one, many = ("step back in time", "steps") if lags else ("layer", "layers")
-    yield Text(f"each {one} multiplies the squared gradient by χ = {chi:.4g} (1 keeps it)")
+    yield f"Each {one} multiplies the squared gradient by χ = {chi:.4g} (1 keeps its size)."
     if math.isfinite(scale):
         how = "falls to 1/e" if chi < 1 else "grows by e"
-        yield Text(f"the squared gradient {how} every {scale:.4g} {many}")
+        yield f"The squared gradient {how} every {scale:.4g} {many}."
 
 
 COMMAND = Subcommand(

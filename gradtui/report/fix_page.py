@@ -118,8 +118,8 @@ def trials_lines(trials: Sequence[CureTrial], seconds: float) -> list[str]:
     """Return the cures that were tried for a few steps, the best first, and how long that took."""
     return [
         f"{several(len(trials), 'cure')} {'was' if len(trials) == 1 else 'were'} tried for a few steps "
-        f"each, in {seconds:.0f} s. The first of the list is taken: the first advice, unless the loss "
-        "of another cure is a fifth lower.",
+        f"each, in {seconds:.0f} s. The next round takes the first of them: the first advice, "
+        "unless the loss of another cure is a fifth lower.",
         *(f"  {trial.cure.name}: {trial_text(trial)}" for trial in trials),
     ]
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,14 @@ def print_sections(paper: Paper, *sections: Iterable[Text]) -> None:
             # Lines are not wrapped, because people copy paths and commands from them.
             console.print(plain_line(line), soft_wrap=True)
             written = True
+
+
+def prose(text: str, paper: Paper, style: str = "", indent: str = "") -> Iterator[Text]:
+    """Yield a text as lines that fit the paper, each with the indent."""
+    from rich.text import Text
+
+    for line in textwrap.wrap(text, paper.width, initial_indent=indent, subsequent_indent=indent):
+        yield Text(line, style)
 
 
 def plain_line(line: Text) -> Text:

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from gradtui.absent import log10_of
 from gradtui.headlines import gradient_headline
-from gradtui.report.output import Paper, print_sections, stdout_paper
+from gradtui.report.output import Paper, print_sections, prose, stdout_paper
 from gradtui.report.run_charts import factor_chart, profile_chart
 from gradtui.report.run_json import shortest
-from gradtui.words import compare_decades, figure, percent, several
+from gradtui.words import compare_decades, figure, percent, ratio, several
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.theory import Prediction
@@ -60,7 +60,7 @@ def print_preflight(run: Run, prediction: Prediction) -> None:
     print_sections(
         paper,
         _headline(run),
-        _depth(run, prediction),
+        _depth(run, prediction, paper),
         _norms(run, paper),
         _signals(run, prediction, paper),
         _factors(run, paper),
@@ -78,7 +78,7 @@ def _headline(run: Run) -> Iterator[Text]:
     yield Text(f"measured at initialisation, on one batch; {when}", "dim")
 
 
-def _depth(run: Run, prediction: Prediction) -> Iterator[Text]:
+def _depth(run: Run, prediction: Prediction, paper: Paper) -> Iterator[Text]:
     """Yield how the gradient changes over depth and over time, in words and figures, compared with theory."""
     from gradtui.diagnosis import evidence_of
     from gradtui.diagnosis.profile import over_depth, over_lags
@@ -88,13 +88,13 @@ def _depth(run: Run, prediction: Prediction) -> Iterator[Text]:
     if len(depth.indices) > 1 and not math.isnan(depth.start):
         first, last = (evidence.layers[depth.indices[end]] for end in (0, -1))
         yield Text(f"Over depth the gradient is {_compared(depth.start, 'at the input')}", "bold")
-        yield _figure_of(depth.start, f"{first} … {last}", prediction.log10_profile)
+        yield _figure_of(depth.start, f"{first} ÷ {last}", prediction.log10_profile)
     if len(time.indices) > 1 and not math.isnan(time.start):
         farthest = f"lag {time.indices[0]}"
         yield Text(f"Over time the gradient is {_compared(time.start, f'at {farthest}')}", "bold")
-        yield _figure_of(time.start, f"{farthest} … lag 0", prediction.log10_lags[::-1])
+        yield _figure_of(time.start, f"{farthest} ÷ lag 0", prediction.log10_lags[::-1])
     if not prediction.applies:
-        yield Text(f"No prediction: {prediction.why}", "dim")
+        yield from prose(f"No prediction: {prediction.why}.", paper, "dim")
 
 
 def _compared(decades: float, where: str) -> str:
@@ -104,8 +104,8 @@ def _compared(decades: float, where: str) -> str:
 
 
 def _figure_of(measured: float, between: str, expected: Sequence[float]) -> Text:
-    theory = f"; theory {_decades(expected[0] - expected[-1])}" if len(expected) > 1 else ""
-    return Text(f"D0 {_decades(measured)} ({between}){theory}")
+    theory = f"; theory {ratio(expected[0] - expected[-1])}" if len(expected) > 1 else ""
+    return Text(f"{between}: {ratio(measured)}{theory}")
 
 
 def _norms(run: Run, paper: Paper) -> Iterator[Text]:
@@ -121,7 +121,8 @@ def _signals(run: Run, prediction: Prediction, paper: Paper) -> Iterator[Text]:
     theory = _theory(run.layer_names, values, prediction)
     if theory is None:
         return
-    yield Text("RMS gradient with respect to each layer's output, with the line that theory predicts", "bold")
+    title = "RMS gradient with respect to each layer's output, with the line that theory predicts"
+    yield from prose(title, paper, "bold")
     yield from profile_chart(values, paper, theory=theory)
 
 
@@ -150,9 +151,8 @@ def _figures(run: Run) -> Iterator[Text]:
     chance = run.meta.chance_loss if run.meta else None
     loss, spread = float(run.scalars("loss")[1][-1]), _row(run, "activation_std").tolist()
     yield Text(f"{'loss':<12}{figure(loss)} (guessing gives {figure(chance)})")
-    yield Text(
-        f"{'activations':<12}deviation {figure(spread[0])} in the first layer, {figure(spread[-1])} in the last"
-    )
+    ends = f"{figure(spread[0])} in the first layer, {figure(spread[-1])} in the last"
+    yield Text(f"{'activations':<12}standard deviation {ends}")
     dead = _row(run, "dead_fraction")
     if np.nanmax(dead, initial=0.0) >= DEAD_FRACTION_SHOWN:
         worst = int(np.nanargmax(dead))
@@ -166,7 +166,3 @@ def _row(run: Run, metric: str) -> np.ndarray:
 
 def _value(metric: str, value: np.float32) -> float | None:
     return None if metric in MAY_BE_NONE and np.isnan(value) else shortest(value)
-
-
-def _decades(value: float) -> str:
-    return f"{value:+.2f} decades"

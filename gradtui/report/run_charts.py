@@ -50,15 +50,23 @@ def _or_none(norm: float | None) -> float:
 
 
 def profile_chart(
-    values: np.ndarray, paper: Paper, scale: Scale | None = None, theory: np.ndarray | None = None
+    values: np.ndarray,
+    paper: Paper,
+    scale: Scale | None = None,
+    theory: np.ndarray | None = None,
+    of: str = "layer",
 ) -> list[Text]:
-    """Return upright bars of log10 values, (layers,); theory: the predicted values, NaN where there are none."""
+    """Return upright bars of log10 values, (layers,) or, of each "lag", (lags,).
+
+    theory: the predicted values, NaN where there are none.
+    """
     chart = text_profile(
         values,
         width=paper.width,
         height=PROFILE_HEIGHT,
         theory=theory,
         scale=scale,
+        of=of,
         colour=paper.colour,
         ascii=paper.ascii,
     )

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gradtui.experiment.overrides import as_options
 from gradtui.report.divergences import divergences
-from gradtui.report.output import Paper, print_sections, stdout_paper
+from gradtui.report.output import Paper, print_sections, prose, stdout_paper
 from gradtui.report.page import SEVERITY_MARKS
 from gradtui.report.run_charts import curve_charts, gradient_charts
 from gradtui.runs.costs import RunCosts
@@ -90,12 +90,12 @@ def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> 
         yield Text("✓ No problems found.", "green")
     elif not diagnosis.findings:
         yield Text("◌ Too few steps to judge.", "yellow")
-    yield from _prose(judged.why, paper, "dim", indent="  ")
+    yield from prose(judged.why, paper, "dim", indent="  ")
     for finding in (*diagnosis.findings, *diagnosis.remarks):
         mark, style = SEVERITY_MARKS[finding.severity], SEVERITY_STYLES[finding.severity]
         where = which_layers(finding.layers)
         yield Text(f"{mark} {finding.code}, {finding.severity}, since step {finding.step:,}{where}", style)
-        yield from _prose(finding.evidence, paper, indent="  ")
+        yield from prose(finding.evidence, paper, indent="  ")
 
 
 def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
@@ -179,7 +179,7 @@ def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Itera
     for cure in cures[:most]:
         options = as_options(cure.set)
         yield Text(f"  {cure.name}{options and '   '}{options}", "green")
-        yield from _prose(cure.why, paper, "dim", indent="    ")
+        yield from prose(cure.why, paper, "dim", indent="    ")
         for line in cure.code.splitlines():
             yield Text(f"      {line}")
     if most is not None and len(cures) > most:
@@ -187,11 +187,6 @@ def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Itera
     if changes := [cure.change for cure in cures if cure.change][:MOST_CHANGES]:
         tried = " ".join(f"--try {change}" for change in changes)
         yield Text(f"  To see which of them help: gradtui watch {tried} -- COMMAND", "dim")
-
-
-def _prose(text: str, paper: Paper, style: str = "", indent: str = "") -> Iterator[Text]:
-    for line in wrap(text, paper.width, initial_indent=indent, subsequent_indent=indent):
-        yield Text(line, style)
 
 
 def _where(run: Run) -> Iterator[Text]:

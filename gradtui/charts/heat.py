@@ -13,6 +13,9 @@ from gradtui.charts.layer_axis import ABSENT, FINITE, GUTTER, INFINITE, NAN, ZER
 from gradtui.charts.palette import AXIS, NONE, RAMP, STEPS, TEXT, Palette, ramp_steps
 from gradtui.charts.scale import Scale
 
+LEAST_RAMP = 5
+"""The fewest columns between two labels of the colours' meaning, with the blanks beside them."""
+
 WIDEST_BIN = 6
 """The most columns that a bin of a histogram gets."""
 
@@ -215,8 +218,16 @@ def draw_scale_legend(cells: Cells, scale: Scale, palette: Palette) -> None:
 
 
 def _draw_ramp(cells: Cells, scale: Scale, palette: Palette, width: int) -> int:
-    """Draw the ramp between labels, and return the column after the last label."""
+    """Draw the ramp between labels, and return the column after the last label.
+
+    The first and the last label are the ends of the scale, so that no colour of the charts is missing.
+    """
     ticks = scale.ticks(max(2, min(7, width // 12)))
+    apart = (ticks[1] - ticks[0]) / 2 if len(ticks) > 1 else math.inf
+    inner = [tick for tick in ticks if scale.low + apart <= tick <= scale.high - apart]
+    ticks = [scale.low, *inner, scale.high]
+    if sum(len(scale.label(tick)) + LEAST_RAMP for tick in ticks) > width:
+        ticks = [scale.low, scale.high]
     labels = [scale.label(tick) for tick in ticks]
     spare = width - sum(len(label) + 2 for label in labels)
     block = max(0, min(12, spare // max(1, len(ticks) - 1)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,6 +30,16 @@ def test_the_legend_has_decades_and_signs() -> None:
     words = lines(drawn(100, MONO))[0].split()
     assert [word for word in words if word.startswith("1e")] == ["1e-12", "1e-9", "1e-6", "1e-3", "1e0"]
     assert words[-6:] == ["×", "NaN", "∞", "infinite", "0", "zero"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(-13, 0), (-1, 14), (-3.2, 8.1)])
+@pytest.mark.parametrize("width", [24, 60, 82, 150])
+def test_the_legend_begins_and_ends_where_the_scale_does(width: int, low: float, high: float) -> None:
+    words = lines(drawn(width, MONO, low, high))[0].split()
+    labels = [word for word in words if word.startswith("1e")]
+    assert labels[0] == f"1e{math.floor(low)}"
+    assert labels[-1] == f"1e{math.ceil(high)}"
+    assert width < 80 or len(labels) > 2
 
 
 def test_colours_run_up_the_ramp() -> None:

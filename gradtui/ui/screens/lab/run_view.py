@@ -50,7 +50,7 @@ class RunView:
         self._comparison = comparison
         self._curves = CurveTurns(screen)
         self._adopting = False
-        self._painted_state = ""
+        self._painted_state: tuple[object, ...] = ()
         self._divergence_shown = False
         self._lags_shown = False
         self.building = False
@@ -76,7 +76,7 @@ class RunView:
         """
         self.close()
         self._adopting = adopt
-        self._painted_state = ""
+        self._painted_state = ()
         self._divergence_shown = False
         self._lags_shown = False
         self.building = False
@@ -257,7 +257,7 @@ class RunView:
             return
         findings.verdict = self._comparison.verdict()
         self._show_divergence(run)
-        state = f"{run.state}{' with findings' * bool(run.newest_findings)}{' in the plane' * run.has_plane}"
+        state = run.state, bool(run.newest_findings), run.has_plane, self._has_other_metrics(run)
         if state != self._painted_state:
             # This is done only if the state changed, since it builds the whole key line.
             self._painted_state = state

@@ -129,7 +129,7 @@ _RECORDED = (
         baseline="last hidden layer",
         healthy=_WITHIN,
         predicted=True,
-        label="of its output",
+        label="output gradient",
         format="{:.2e}",
         curve=("gradient", "of the output"),
         json="first and last",
@@ -152,7 +152,7 @@ _RECORDED = (
         scale="linear",
         low=0.0,
         high=1.0,
-        label="zeros in it",
+        label="zero gradients",
         format="{:.1%}",
     ),
     Metric(
@@ -203,7 +203,7 @@ _RECORDED = (
         scale="linear",
         low=-1.0,
         high=1.0,
-        label="cosine with it",
+        label="cosine to gradient",
         format="{:+.2f}",
     ),
     Metric(

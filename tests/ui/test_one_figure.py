@@ -107,7 +107,7 @@ async def test_all_parts_print_the_same_figure_of_a_run(
         await until(
             pilot, lambda: isinstance(app.screen, LayerScreen) and "layer 1 of 21" in screen_text(app)
         )
-        assert "gradient 1e-12  of its output 1e-10" in screen_text(app)
+        assert "gradient 1e-12  output gradient 1e-10" in screen_text(app)
         assert lab.followed is not None
         assert lab.followed.folder == failing
 

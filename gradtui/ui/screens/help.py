@@ -53,8 +53,8 @@ whole gradient is 100 times as large as at the start.
 **update ÷ weight**: how much one step changes the weights of a layer, as a share of their size. Healthy is \
 1e-4 to 1e-2.
 
-**saturated**: a unit at the flat end of sigmoid or tanh, where the slope is almost 0. **dead**: a ReLU unit that \
-gives 0 for every example, so that no gradient passes through it.
+**saturated**: a unit at the flat end of sigmoid or tanh, where the slope is almost 0. **dead**: a unit \
+whose slope is 0 for every example, such as a ReLU unit that never fires: no gradient passes through it.
 
 **clipping**: a gradient that is too long is shortened to a limit before the step.
 

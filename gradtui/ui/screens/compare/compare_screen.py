@@ -46,11 +46,11 @@ class CompareScreen(OneAnswer["Path | None"]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
     BINDINGS = [
         Binding("1", "tab('curves')", "curves", show=False, tooltip="Show loss and accuracy.", id="compare.curves"),
-        Binding("2", "tab('layers')", "layers", show=False, tooltip="Show the layers of all runs.", id="compare.layers"),
+        Binding("2", "tab('layers')", "layers", show=False, tooltip="Show all layers.", id="compare.layers"),
         Binding("3", "tab('waterfalls')", "waterfalls", show=False, tooltip="Show all waterfalls.", id="compare.falls"),
         Binding("4", "tab('differences')", "differences", show=False, tooltip="Show what differs.", id="compare.diff"),
         Binding("enter", "open", "open one", key_display="⏎", tooltip="Open one of the runs alone.", id="compare.open"),
-        Binding("e", "part", "batch/train/test", tooltip="Choose which loss and accuracy are drawn.", id="compare.part"),
+        Binding("e", "part", "batch/train/test", tooltip="Choose the loss and the accuracy.", id="compare.part"),
         Binding("m", "metric(True)", "metric", tooltip="Show another metric of the layers.", id="compare.measure"),
         Binding("M", "metric(False)", "previous metric", show=False,
                 tooltip="Go back to the metric before.", id="compare.measure-back"),
@@ -59,7 +59,7 @@ class CompareScreen(OneAnswer["Path | None"]):
         Binding("z", "fill", "full screen", tooltip="Show this pane on the full screen, and back.", id="compare.fill"),
         Binding("tab", "pane(1)", "next pane", show=False, id="compare.next"),
         Binding("shift+tab", "pane(-1)", "previous pane", show=False, id="compare.before"),
-        Binding("escape,q", "back", "back", key_display="esc", tooltip="Go to the newest step, then back.", id="compare.back"),
+        Binding("escape,q", "back", "back", key_display="esc", tooltip="Go to the newest, then back.", id="compare.back"),
     ]  # fmt: skip
     CSS_PATH = "compare.tcss"
 

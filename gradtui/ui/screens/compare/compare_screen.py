@@ -59,7 +59,7 @@ class CompareScreen(OneAnswer["Path | None"]):
         Binding("z", "fill", "full screen", tooltip="Show this pane on the full screen, and back.", id="compare.fill"),
         Binding("tab", "pane(1)", "next pane", show=False, id="compare.next"),
         Binding("shift+tab", "pane(-1)", "previous pane", show=False, id="compare.before"),
-        Binding("escape,q", "back", "back", key_display="esc", tooltip="Go to the newest, then back.", id="compare.back"),
+        Binding("escape,q", "back", "back", key_display="esc", tooltip="Go to the newest, or back.", id="compare.back"),
     ]  # fmt: skip
     CSS_PATH = "compare.tcss"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from gradtui.experiment import dumps, resolve
+from gradtui.experiment import Experiment, dumps, resolve
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.open_dialog import OpenScreen, completions
@@ -77,6 +78,32 @@ async def test_a_stopped_run_continues_with_space_and_an_edited_net_is_trained_a
         await pilot.press("u")
         await until(pilot, lambda: "not trained yet" not in screen_text(app))
         assert lab.view.can_continue
+
+
+async def test_a_key_that_is_pressed_again_while_a_run_starts_starts_no_second_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[str] = []
+    may_end = threading.Event()
+
+    def start(self: object, experiment: Experiment) -> None:
+        started.append(experiment.name)
+        may_end.wait(10)
+        raise OSError("no room")
+
+    monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.Trainers.start", start)
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await pilot.press("space", "space")
+        await until(pilot, lambda: bool(started))
+        await pilot.press("space")
+        may_end.set()
+        await until(pilot, lambda: any("no room" in toast.message for toast in app._notifications))
+        assert started == ["sigmoid-20"]
+        await app.workers.wait_for_complete()
+        await pilot.press("space")
+        await until(pilot, lambda: len(started) == 2)
 
 
 async def test_a_file_is_opened_by_its_path_which_tab_completes(

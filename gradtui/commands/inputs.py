@@ -144,7 +144,7 @@ def add_fail_on(parser: ArgumentParser) -> None:
         "--fail-on",
         default=None,
         metavar="CODES",
-        help="exit with code 3 if one of these findings is there, as in --fail-on vanishing,exploding",
+        help="exit with code 3 if the run has one of these findings, as in --fail-on vanishing,exploding",
     )
 
 

@@ -232,7 +232,7 @@ class GradtuiApp(TerminalApp):
         except OSError as error:
             self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
         else:
-            self.notify(f"saved {Path(path)}", markup=False)
+            self.notify(f"Saved {Path(path)}", markup=False)
 
 
 def quicken() -> None:

@@ -55,9 +55,9 @@ class TimeCursor:
         if run is None:
             return
         if run.first_bad_step is None:
-            self._screen.notify("No problem found so far", timeout=2)
+            self._screen.notify("No problem found so far.", timeout=2)
         elif run.first_bad_step >= self.newest:
-            self._screen.notify(f"the first bad step is the newest one, {self.newest:,}", timeout=2)
+            self._screen.notify(f"The first bad step is the newest one, {self.newest:,}.", timeout=2)
             self.go_to(None)
         else:
             self.go_to(run.first_bad_step)

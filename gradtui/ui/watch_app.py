@@ -147,4 +147,4 @@ class WatchApp(GradtuiApp):
         """Interrupt the command, as Ctrl-C does on its own terminal."""
         if self.command.poll() is None:
             self.command.interrupt()
-            self.notify("interrupted the command", timeout=3)
+            self.notify("The command was interrupted.", timeout=3)

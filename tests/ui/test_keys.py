@@ -232,7 +232,7 @@ async def test_a_picture_of_the_screen_lies_in_this_folder(
     async with app.run_test(size=(80, 24)) as pilot:
         await lab_of(pilot)
         await choose(pilot, "screenshot")
-        await until(pilot, lambda: any("saved" in toast.message for toast in app._notifications))
+        await until(pilot, lambda: any("Saved" in toast.message for toast in app._notifications))
     assert list(tmp_path.glob("*.svg"))  # type: ignore[attr-defined]
 
 

@@ -139,7 +139,7 @@ class TerminalApp(App[None]):
         if self._driver is None or not self._driver.can_suspend:
             return
         if not can_be_continued():
-            self.notify("there is no shell to go to", timeout=3)
+            self.notify("There is no shell to go to.", timeout=3)
             return
         self._suspend_signal()
         # The signal goes to all processes of this shell command, since the shell waits for the first one to stop.

@@ -126,7 +126,7 @@ async def test_the_workbench_copies_and_pastes() -> None:
         bench.undo()
         await pilot.pause()
         assert bench.experiment == HERE
-        assert app.toasts == ["sigmoid-20, as TOML", "u undoes it"]
+        assert app.toasts == ["sigmoid-20, as TOML", "u undoes it."]
 
 
 async def test_a_bad_paste_changes_nothing() -> None:
@@ -141,5 +141,5 @@ async def test_a_bad_paste_changes_nothing() -> None:
         assert not bench.draft.past
         assert app.toasts == [
             "optimizer.lr: -1 is not allowed; expected a number above 0",
-            "nothing changed",
+            "Nothing changed.",
         ]

@@ -163,7 +163,7 @@ class Workbench(Vertical):
         """Return whether a script's run is shown alone, and say that it has no cure as code."""
         hidden = run is not None and self.screen.has_class("-script")
         if hidden:
-            self.notify("No cure of this script can be copied as code", timeout=2)
+            self.notify("No cure of this script can be copied as code.", timeout=2)
         return hidden
 
     def edit_group(self, index: int) -> None:
@@ -220,7 +220,7 @@ class Workbench(Vertical):
 
         def saved(path: Path | None) -> None:
             if path is not None:
-                self.notify(f"saved {path}", markup=False)
+                self.notify(f"Saved {path}", markup=False)
 
         self.app.push_screen(SaveScreen(self.experiment), saved)
 
@@ -236,7 +236,7 @@ class Workbench(Vertical):
         from gradtui.experiment.short_string import to_short_string
 
         self.app.copy_to_clipboard(to_short_string(self.experiment))
-        self.notify("gradtui STRING opens it", title="copied as a string", timeout=3)
+        self.notify("gradtui STRING opens it.", title="copied as a string", timeout=3)
 
     def paste(self, text: str) -> None:
         """Take over an experiment, or a part of one, from text; show an error in one line."""
@@ -249,18 +249,18 @@ class Workbench(Vertical):
             self.notify(str(error), title="not pasted", severity="error", markup=False)
             return
         if self.experiment == before:
-            self.notify("nothing changed", title="pasted", timeout=2)
+            self.notify("Nothing changed.", title="pasted", timeout=2)
         else:
-            self.notify("u undoes it", title="pasted", timeout=2)
+            self.notify("u undoes it.", title="pasted", timeout=2)
 
     def undo(self) -> None:
         """Undo the last edit."""
         if not self.draft.past:
-            self.notify("nothing to undo", timeout=1.5)
+            self.notify("Nothing to undo.", timeout=1.5)
         self._change(self.draft.undo())
 
     def redo(self) -> None:
         """Redo the last undone edit."""
         if not self.draft.future:
-            self.notify("nothing to redo", timeout=1.5)
+            self.notify("Nothing to redo.", timeout=1.5)
         self._change(self.draft.redo())

@@ -48,7 +48,7 @@ class RunActions:
         """Copy the folder of the run under the cursor to the clipboard."""
         if self._runs.here is not None:
             self._screen.app.copy_to_clipboard(str(self._runs.here.run))
-            self._screen.notify("copied the run's path", timeout=2)
+            self._screen.notify("The run's path is copied.", timeout=2)
 
     def compare(self, opened: Callable[[Path | None], None]) -> None:
         """Compare the marked runs and groups; if only one is marked, compare it with the one under the cursor.
@@ -61,7 +61,7 @@ class RunActions:
         if not 2 <= len(rows) <= MAX_COMPARED:
             marked = self._runs.marked_count
             message = (
-                f"mark 2 to {MAX_COMPARED} runs with space; {marked} {'is' if marked == 1 else 'are'} marked"
+                f"Mark 2 to {MAX_COMPARED} runs with space; {marked} {'is' if marked == 1 else 'are'} marked"
             )
             self._screen.notify(message, severity="warning")
             return
@@ -86,7 +86,7 @@ class RunActions:
             runs = siblings(self._runs.here, self._runs.runs)
         if len(runs) < 2:
             message = (
-                "mark the runs of a group with space: no other run differs from this one only in its seed"
+                "Mark the runs of a group with space: no other run differs from this one only in its seed"
             )
             self._screen.notify(message, severity="warning")
             return

@@ -207,7 +207,7 @@ class CuresScreen(OneAnswer["Path | None"]):
 
         def notify(path: Path | None) -> None:
             if path is not None:
-                self.notify(f"saved {path}", markup=False)
+                self.notify(f"Saved {path}", markup=False)
 
         if self.row is not None:
             self.app.push_screen(SaveScreen(self.row.member.experiment), notify)

@@ -275,7 +275,7 @@ class RepairScreen(OneAnswer["Path | None"]):
 
         def notify(path: Path | None) -> None:
             if path is not None:
-                self.notify(f"saved {path}", markup=False)
+                self.notify(f"Saved {path}", markup=False)
 
         rounds = self.repair.state.rounds
         if rounds:

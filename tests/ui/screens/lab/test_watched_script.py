@@ -245,7 +245,7 @@ async def test_keys_that_need_an_experiment_say_so_until_one_is_opened_over_the_
             assert status.notice == f"{key}: cures can only be trained for runs of gradtui's own experiments"
         await pilot.press("Y")
         assert [str(toast.message) for toast in app._notifications] == [
-            "No cure of this script can be copied as code"
+            "No cure of this script can be copied as code."
         ]
         lab.workbench.take(resolve("relu-20"))
         await until(pilot, lambda: not lab.has_class("-script"))

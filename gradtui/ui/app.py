@@ -58,6 +58,7 @@ class GradtuiApp(TerminalApp):
 
     TITLE = "gradtui"
     COMMANDS = App.COMMANDS | {_things}
+    ALLOW_IN_MAXIMIZED_VIEW = "KeyLine"
     BINDINGS = [
         # This key works in dialogs too; in a text field it types its character.
         Binding(

@@ -215,8 +215,12 @@ async def test_a_pane_fills_the_screen_and_goes_back(make_run: MakeRun) -> None:
             await pilot.press("z")
             await until(pilot, lambda: lab.maximized is not None and lab.maximized.size.width > 110)
             assert other in (lab.maximized, *lab.maximized.query("*"))
+            # All that is beside the pane is the line of keys, which begins with the way back.
+            await until(pilot, lambda: screen_text(app).splitlines()[-1].startswith(" z all panes"))
+            assert lab.maximized.region == (0, 0, 120, 35)
             await pilot.press("z")
             await until(pilot, lambda: lab.maximized is None)
+            await until(pilot, lambda: "z all panes" not in screen_text(app))
 
 
 async def test_while_the_terminal_is_resized_everything_stays_in_its_place(make_run: MakeRun) -> None:

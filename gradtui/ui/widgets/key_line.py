@@ -49,8 +49,8 @@ class KeyLine(Widget):
     entries: reactive[tuple[KeyEntry, ...]] = reactive(())
 
     def on_mount(self) -> None:
-        """Read the keys now and whenever they change."""
-        self._read_keys(self.screen)
+        """Read the keys now, whenever they change, and whenever a pane fills the screen."""
+        self.watch(self.screen, "maximized", lambda: self._read_keys(self.screen))
         self.screen.bindings_updated_signal.subscribe(self, self._read_keys)
 
     def _read_keys(self, screen: Screen[object]) -> None:
@@ -58,8 +58,11 @@ class KeyLine(Widget):
             return
         found: dict[str, KeyEntry] = {}
         for _, binding, enabled, _ in screen.active_bindings.values():
-            if binding.show and binding.action not in found:
-                shown = self.app.get_key_display(binding)
+            shown = self.app.get_key_display(binding)
+            if binding.action == "fill" and screen.maximized is not None:
+                # The way back stands first, since this line and the pane are all that one sees.
+                found = {binding.action: KeyEntry(binding.key, shown, "all panes"), **found}
+            elif binding.show and binding.action not in found:
                 found[binding.action] = KeyEntry(binding.key, shown, binding.description, enabled)
         self.entries = tuple(found.values())
 

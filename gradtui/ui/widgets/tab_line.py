@@ -112,4 +112,3 @@ def fill(screen: Screen[Any]) -> None:
     pane = next((node for node in around if node.has_class("pane")), None)
     if isinstance(pane, Widget):
         screen.maximize(pane, container=False)
-        screen.notify("z shows all panes again", timeout=2)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PURPOSE = "gradtui shows each layer's gradient while a net trains, and what fixes it."
 CHART_ROWS = 5
 """The rows that are reserved for the chart; the text gets the rest."""
+MOST_ROWS = 20
+"""The most rows of text where there is no chart."""
 
 
 class ExpectedPane(Vertical):
@@ -92,6 +94,9 @@ class ExpectedPane(Vertical):
         width = max(1, self.content_size.width)
         drawn = self._prediction is None or bool(self._prediction.log10_profile)
         room = self.content_size.height - (CHART_ROWS if drawn else 0)
+        if self.styles.height is not None and self.styles.height.is_auto:
+            # The pane is as high as its text.
+            room = MOST_ROWS
         chosen: list[Content] = []
         for text in self._texts():
             # The first texts matter most; those without room are left out, and the order stays the same.

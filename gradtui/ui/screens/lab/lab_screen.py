@@ -201,6 +201,7 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
     @on(NetPane.Predicted)
     async def _predicted(self, event: NetPane.Predicted) -> None:
         if self.has_class("-idle") and event.experiment == self.workbench.experiment:
+            self.set_class(not event.prediction.log10_profile, "-unpredicted")
             await self.query_one(ExpectedPane).expect(event.prediction)
 
     @on(NetPane.Edit)
@@ -237,7 +238,7 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         if action == "live":
             return self.cursor.in_the_past
         if action == "back":
-            return bool(self.lists.trail) and not self.cursor.in_the_past
+            return bool(self.lists.trail) and not self.cursor.in_the_past and self.maximized is None
         if action == "rate" and self.has_class("-lesson"):
             return False  # The same keys turn the pages of the lesson.
         return self.view.allows(str(parameters[0]) if action in ("send", "edit") else action)

@@ -25,7 +25,7 @@ from gradtui.charts.palette import (
     WEAK,
     Palette,
 )
-from gradtui.charts.series import Curve
+from gradtui.charts.series import Curve, CurveData
 from gradtui.words import plain_exponents
 
 MARKERS = "*+xo#"
@@ -85,7 +85,7 @@ def draw_curve_legend(
             break
         wide = max(line.width for line in lines)
         # The user asks for values by moving the cursor: they may take more room, and must not move with their length.
-        most = rows if cursor is not None else rows * 0.6
+        most = rows if cursor is not None else most_lines(rows)
         if cursor is not None:
             wide = max(wide, max(len(curve.name) for curve in curves) + VALUE_COLUMNS + 4)
         if wide > frame.columns * 0.6 or len(lines) > most:
@@ -117,6 +117,11 @@ def draw_curve_legend(
     for index, line in enumerate(lines):
         cells.write(row + index, column, " " + (line.sign + line.text).ljust(wide - 1), line.ink)
         cells.write(row + index, column + 1, line.sign, line.sign_ink)
+
+
+def most_lines(rows: int) -> int:
+    """Return the lines that a legend of the newest values may take in a chart of so many rows."""
+    return int(rows * 0.6)
 
 
 def _end_of(frame: CurveFrame, curve: Curve) -> tuple[int, int] | None:
@@ -172,7 +177,7 @@ def legend_sign(index: int, palette: Palette) -> str:
     return MARKERS[index % CURVES] if plain else palette.glyphs.line
 
 
-def curve_ink(index: int, curve: Curve) -> int:
+def curve_ink(index: int, curve: Curve | CurveData) -> int:
     """Return the slot of the curve of that index; a run keeps its colour where another run has no such curve.
 
     The run without the cure has the colour that it has over the bars.

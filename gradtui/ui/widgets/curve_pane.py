@@ -94,8 +94,8 @@ class CurvePane(Vertical, can_focus=True):
     """Whether the axis is logarithmic."""
     smoothing: reactive[str] = reactive("off", repaint=False)
     """The degree to which the batch curve is smoothed: off, light or strong."""
-    heading: reactive[str] = reactive("", repaint=False)
-    """The title of the frame: what is drawn."""
+    heading: reactive[Content] = reactive(Content(""), repaint=False)
+    """The title of the frame: what is drawn, and the names of the curves where the chart is too low for them."""
     caption: reactive[str] = reactive("", repaint=False)
     """The lower line of the frame: events. Writing on the frame paints the whole pane, so only new text is written."""
     spans_decades: reactive[bool] = reactive(False, repaint=False)
@@ -196,8 +196,7 @@ class CurvePane(Vertical, can_focus=True):
             self._first = int(snapshot.curves[self.what].step[0])
             self.spans_decades = self.what == "loss" and run_curves.spans_decades(snapshot.curves["loss"])
             plot.steps_on_x, plot.cursor, plot.window = True, followed.at, followed.request.window
-            shown = [snapshot, *([other] if other is not None else [])]
-            x_end = run_curves.end_of_axis(shown)
+            x_end = run_curves.end_of_axis([snapshot, *([other] if other is not None else [])])
             plot.update(series, x_end=x_end, marks=self._marks(followed, snapshot))
         self._write_title()
         self._write_caption()
@@ -254,20 +253,24 @@ class CurvePane(Vertical, can_focus=True):
         """Return the chart in a list, empty before it is mounted; this imports nothing that a chart needs."""
         return [] if self._plot is None else [self._plot]
 
-    def _write_title(self) -> None:
-        """Name what is drawn, and how."""
+    def _title(self) -> list[str]:
+        """Return what is drawn, and how."""
         name = TITLES[self.what]
         if self._pretraining:
             name = "Reconstruction error by epoch"
         elif self.logarithmic and self.what == "accuracy":
             name = "Error (1 − accuracy)"
-        how = (self.shown_logarithmic, "log"), (self.smoothing != "off", "smoothed")
-        axis = [self._axis_words] if self._axis_words and not self._pretraining else []
-        self.heading = " · ".join([name, *axis, *(word for yes, word in how if yes)])
+        axis = "" if self._pretraining else self._axis_words
+        how = "log" if self.shown_logarithmic else "", "smoothed" if self.smoothing != "off" else ""
+        return [word for word in (name, axis, *how) if word]
 
-    def watch_heading(self, heading: str) -> None:
+    def _write_title(self) -> None:
+        names = [name for plot in self._plots() for name in plot.names_without_room]
+        self.heading = Content("  ").join([Content(" · ".join(self._title())), *names])
+
+    def watch_heading(self, heading: Content) -> None:
         """Write the title of the frame."""
-        self.border_title = Content(heading)
+        self.border_title = heading
 
     def watch_caption(self, caption: str) -> None:
         """Write the lower line of the frame."""
@@ -279,8 +282,9 @@ class CurvePane(Vertical, can_focus=True):
             self.caption = " · ".join(plot.cursor_texts) or "  ".join(" ".join(sign) for sign in plot.signs)
 
     def on_curve_plot_redrawn(self) -> None:
-        """Name the events again, because the columns stand for other steps now."""
+        """Name the events again, because the columns stand for other steps now, and the curves if there is room."""
         self._write_caption()
+        self._write_title()
 
     @property
     def shown_logarithmic(self) -> bool:
@@ -308,8 +312,7 @@ class CurvePane(Vertical, can_focus=True):
         if self.spans_decades or self.what == "grad_norm":
             # This holds for this run only; the saved setting is for ordinary runs.
             self._asked_linear = self.shown_logarithmic
-            if self.logarithmic and self._asked_linear:
-                self.logarithmic = False
+            self.logarithmic = self.logarithmic and not self._asked_linear
             self.watch_logarithmic()
         else:
             self.logarithmic = not self.logarithmic
@@ -333,7 +336,6 @@ class CurvePane(Vertical, can_focus=True):
             self._plot = None
             await plot.remove()
         self._take_axis()
-        self._write_title()
         await self.paint_again()
 
     def action_zoom_time(self, factor: float) -> None:
@@ -368,26 +370,21 @@ class CurvePane(Vertical, can_focus=True):
     def action_time(self, columns: int) -> None:
         """Show a step that is later by some columns, or earlier if negative."""
         for plot in self._plots():
-            if self._has_steps:
-                here = self._newest if plot.cursor is None else round(plot.cursor)
-                self._go(plot.step_beside(here, columns))
+            here = self._newest if plot.cursor is None else round(plot.cursor)
+            self._go(plot.step_beside(here, columns))
 
     def action_first(self) -> None:
         """Show the first recorded step."""
-        if self._has_steps:
-            self._go(self._first)
+        self._go(self._first)
 
     def action_newest(self) -> None:
         """Show the newest step."""
-        if self._has_steps:
-            self._go(None)
-
-    @property
-    def _has_steps(self) -> bool:
-        return self._newest > 0 and not self._pretraining
+        self._go(None)
 
     def _go(self, step: int | None) -> None:
         """Request a step, and put the cursor there at once: the next key counts from it."""
+        if not self._newest or self._pretraining:
+            return
         step = None if step is None or step >= self._newest else max(self._first, step)
         for plot in self._plots():
             if step is not None or plot.cursor is not None:

@@ -13,12 +13,12 @@ from textual.reactive import var
 from textual.timer import Timer
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.curve_legend import legend_sign
+from gradtui.charts.curve_legend import curve_ink, legend_sign, most_lines
 from gradtui.charts.curves import CurveLayer, CurveView, draw_layer, draw_over
 from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.marks import NO_MARKS, CurveMarks, marks_at, marks_legend
-from gradtui.charts.palette import AXIS, CURVES, SERIES, Palette
+from gradtui.charts.palette import AXIS, Palette
 from gradtui.charts.series import CurveData
 from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.cell_chart import CellChart
@@ -217,10 +217,17 @@ class CurvePlot(CellChart):
         """Return the sign of each curve, in its colour, with its name, for a legend outside of the chart."""
         palette = self.palette
         parts = (
-            (legend_sign(index, palette), palette.name_of(SERIES + index % CURVES), curve.name)
+            (legend_sign(index, palette), palette.name_of(curve_ink(index, curve)), curve.name)
             for index, curve in enumerate(self._given[0])
         )
         return [Content.assemble((sign, colour), f" {name}") for sign, colour, name in parts]
+
+    @property
+    def names_without_room(self) -> list[Content]:
+        """Return the same where the chart is too low for a legend with all curves of one run."""
+        frame, names = self.frame, self.names
+        signed = any(curve.sign for curve in self._given[0])
+        return names if frame is not None and not signed and len(names) > most_lines(frame.rows) else []
 
     @property
     def signs(self) -> list[tuple[str, str]]:

@@ -90,13 +90,10 @@ class OverlaidCurves(CurvePane, inherit_bindings=False):
         """Return the step this many columns to the right of another, or to the left if negative."""
         return next((plot.step_beside(step, columns) for plot in self._plots()), step)
 
-    def _write_title(self) -> None:
-        super()._write_title()
-        of_what = {"batch": "of each batch", "train": "on the training set", "test": "on the test set"}[
-            self.part
-        ]
-        head, *rest = self.heading.split(" · ")
-        self.heading = " · ".join([f"{head} {of_what}", *rest])
+    def _title(self) -> list[str]:
+        head, *rest = super()._title()
+        of_what = {"batch": "of each batch", "train": "on the training set", "test": "on the test set"}
+        return [f"{head} {of_what[self.part]}", *rest]
 
     def _write_caption(self) -> None:
         """Write nothing, since the events of many runs would be too many signs."""

@@ -215,20 +215,20 @@ async def test_compared_runs_are_drawn_by_time_and_by_a_number_that_one_has(two:
         panes = list(screen.query(OverlaidCurves))
         screen.go_to(40)
         await pilot.press("X", "X")
-        await until(pilot, lambda: all(" · by time" in pane.heading for pane in panes))
+        await until(pilot, lambda: all(" · by time" in pane.heading.plain for pane in panes))
         frame = panes[0].query_one(CurvePlot).frame
         assert frame is not None
         # The rows are 0.01 s apart, and the first one is at 0.
         assert frame.axis.places(40) == pytest.approx(0.39)
         assert "step 40" in screen_text(app)
         await pilot.press("X", "X")
-        await until(pilot, lambda: all(" · by tokens" in pane.heading for pane in panes))
+        await until(pilot, lambda: all(" · by tokens" in pane.heading.plain for pane in panes))
         frame = panes[0].query_one(CurvePlot).frame
         assert frame is not None
         assert frame.axis.places(40) == 40 * 2048
         assert panes[0].caption == "not recorded in A"
         await pilot.press("X", "X")
-        await until(pilot, lambda: panes[0].caption == "" and "by" not in panes[0].heading)
+        await until(pilot, lambda: panes[0].caption == "" and "by" not in panes[0].heading.plain)
         assert screen.at == 40
 
 

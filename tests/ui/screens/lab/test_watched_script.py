@@ -132,7 +132,7 @@ async def test_a_run_that_grows_is_drawn_by_a_number_that_it_logs(home: Path) ->
         await until(pilot, lambda: places(plot, 40)[1:] == [40])
         loss.focus()
         await pilot.press("X", "X", "X", "X")
-        await until(pilot, lambda: "by tokens" in loss.heading)
+        await until(pilot, lambda: "by tokens" in loss.heading.plain)
         await until(pilot, lambda: places(plot, 40)[1] == pytest.approx(40_000))
         grow(41, 200)
         await until(pilot, lambda: places(plot, 200)[1] == pytest.approx(200 * 512))

@@ -34,7 +34,7 @@ STATE_MARKS = {
 
 
 STEP_COLUMNS = 26
-"""The columns that are kept free beside what was found, for the step and the rate."""
+"""The columns that are kept free beside what was found, for the step and the rate of a run that trains."""
 
 LEAST_TITLE = 20
 """The columns that a name gets at least."""
@@ -107,14 +107,16 @@ class StatusBar(TitleLine):
         """Return the name on the left; state, step, bar, rate and time left on the right."""
         p, width = self.progress, self.content_size.width
         mark, colour = STATE_MARKS.get(p.state, STATE_MARKS["idle"])
-        left = self.way((*p.trail, p.title), width // 2)
-        if p.detail and width >= 100:
-            left += Content.styled(f" · {p.detail}", "$secondary")
+        left = self._left(width // 2 - 2)
         if self.notice:
             right = Content.styled(self.notice, "bold $warning")
             return left + Content(" " * max(2, width - left.cell_length - right.cell_length)) + right
-        right = Content.styled(f"{mark} {p.words}", colour)
-        room = width - left.cell_length - right.cell_length - STEP_COLUMNS
+        step = ""
+        if p.state != "idle" and p.step:
+            step = f"  step {p.step:,}" + (f"/{p.steps:,}" if p.steps else "")
+        right = Content.styled(f"{mark} {self._words(width - left.cell_length - len(step) - 4)}", colour)
+        changes = p.state in ("starting", "running", "paused") or p.at is not None
+        room = width - left.cell_length - right.cell_length - (STEP_COLUMNS if changes else len(step) + 2)
         if p.judgement is not None:
             sign, shade = p.judgement.mark
             for said in (p.judgement.words, (p.judgement.codes or ("",))[0], ""):
@@ -124,9 +126,8 @@ class StatusBar(TitleLine):
                     tint = "$secondary" if p.judgement.state == "checking" else shade
                     right += Content.styled(f"  {sign} {said}".rstrip(), tint)
                     break
-        if p.state != "idle" and p.step:
-            of = f"/{p.steps:,}" if p.steps else ""
-            right += Content(f"  step {p.step:,}{of}")
+        if step:
+            right += Content(step)
             tail = Content("")
             if p.state == "running" and p.rate > 0:
                 tail += Content.styled(
@@ -140,8 +141,26 @@ class StatusBar(TitleLine):
             right += tail
         if p.at is not None:
             right = self._with_shown_step(p.at, right, width - left.cell_length - 2)
+        # A long name gets what is left.
+        left = self._left(max(width // 2 - 2, width - right.cell_length - 2))
         gap = max(2, width - left.cell_length - right.cell_length)
         return left + Content(" " * gap) + right
+
+    def _words(self, room: int) -> str:
+        """Return the words for the state in so many columns; why a run diverged is among the findings too."""
+        words = self.progress.words
+        if len(words) <= room:
+            return words
+        return "diverged" if self.progress.state == "diverged" else words[: max(0, room - 1)] + "…"
+
+    def _left(self, columns: int) -> Content:
+        """Return the way to what is shown and its name in so many columns, and where there is room for it, a detail."""
+        p, width = self.progress, self.content_size.width
+        left = self.way((*p.trail, p.title), columns)
+        detail = Content.styled(f" · {p.detail}", "$secondary") if p.detail and width >= 100 else Content("")
+        if columns > width // 2 - 2 and left.cell_length + detail.cell_length > columns:
+            left = self.way((*p.trail, p.title), columns - detail.cell_length)
+        return left + detail
 
     def _with_shown_step(self, at: int, right: Content, room: int) -> Content:
         """Return the step that is shown, then as much of the state of the run as fits."""

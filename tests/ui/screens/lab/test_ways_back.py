@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
+from textual.app import App, ComposeResult
 
-from gradtui.experiment import Experiment, dumps, resolve
+from gradtui.experiment import dumps, resolve
+from gradtui.judgement import Judgement
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.open_dialog import OpenScreen, completions
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
-from gradtui.ui.widgets.status_bar import crumbs
+from gradtui.ui.widgets.status_bar import RunProgress, StatusBar, crumbs
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
 __all__ = ["no_standby"]
+
+
+LONG = "sigmoid-20 with layer normalisation and residual shortcuts"
+CLEAN = Judgement("clean", ())
 
 
 def says(app: GradtuiApp, text: str) -> bool:
@@ -80,32 +85,6 @@ async def test_a_stopped_run_continues_with_space_and_an_edited_net_is_trained_a
         assert lab.view.can_continue
 
 
-async def test_a_key_that_is_pressed_again_while_a_run_starts_starts_no_second_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    started: list[str] = []
-    may_end = threading.Event()
-
-    def start(self: object, experiment: Experiment) -> None:
-        started.append(experiment.name)
-        may_end.wait(10)
-        raise OSError("no room")
-
-    monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.Trainers.start", start)
-    app = GradtuiApp()
-    async with app.run_test(size=(120, 36)) as pilot:
-        await lab_of(pilot)
-        await pilot.press("space", "space")
-        await until(pilot, lambda: bool(started))
-        await pilot.press("space")
-        may_end.set()
-        await until(pilot, lambda: any("no room" in toast.message for toast in app._notifications))
-        assert started == ["sigmoid-20"]
-        await app.workers.wait_for_complete()
-        await pilot.press("space")
-        await until(pilot, lambda: len(started) == 2)
-
-
 async def test_a_file_is_opened_by_its_path_which_tab_completes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,3 +113,38 @@ def test_a_long_way_is_shown_by_its_end() -> None:
     assert crumbs(("sigmoid-20 with layer normalisation and residual shortcuts",), 40).plain == (
         "gradtui  sigmoid-20 with…idual shortcuts"
     )
+
+
+@pytest.mark.parametrize(
+    ("progress", "shown"),
+    [
+        # No rate changes any more, so the verdict may stand beside a name that is cut.
+        (
+            RunProgress(LONG, "digits", "finished", "finished", 500, 500, judgement=CLEAN),
+            "gradtui  sigmoid-20 wit…ual shortcuts ■ finished  ✓ no problems  step 500/500",
+        ),
+        (
+            RunProgress(
+                "explode-relu-gain", "digits", "diverged", "diverged: the loss was NaN for 20 steps", 23, 120
+            ),
+            "gradtui  explode-relu-gain ✖ diverged  step 23/120",
+        ),
+        (
+            RunProgress(
+                "broken", "script", "failed", "failed: a long reason why this script has ended · L log"
+            ),
+            "gradtui  broken ✖ failed: a long reason why this script has ended · L log",
+        ),
+    ],
+)
+async def test_the_first_line_cuts_no_word_and_wastes_no_room(progress: RunProgress, shown: str) -> None:
+    class Line(App[None]):
+        def compose(self) -> ComposeResult:
+            yield StatusBar()
+
+    app = Line()
+    async with app.run_test(size=(80, 3)) as pilot:
+        app.query_one(StatusBar).progress = progress
+        await pilot.pause()
+        line = screen_text(app).splitlines()[0]
+        assert " ".join(line.split()) == " ".join(shown.split())

@@ -126,17 +126,19 @@ def _halves(heights: _Heights, total: Floats, slope: Floats, weights: Floats) ->
     return paint
 
 
+def bar_sign(slot: int, palette: Palette) -> str:
+    """Return the character that fills a part of a bar; without colours, the weights have one of their own."""
+    told_apart = palette.depth == "none" or palette.ascii
+    return palette.glyphs.shades[2] if told_apart and slot == WEIGHTS_INK else palette.glyphs.bars[-1]
+
+
 def _paint(cells: Cells, area: tuple[slice, slice], upper: Ints, lower: Ints, palette: Palette) -> None:
     """Paint two half rows into each cell: by colours, or by characters where there are none."""
     if palette.depth == "none" or palette.ascii:
         ink = np.where(upper != NONE, upper, lower)
-        characters = {
-            SLOPE_INK: palette.glyphs.bars[-1],
-            WEIGHTS_INK: palette.glyphs.shades[2],
-        }
         codes = np.full(ink.shape, ord(" "))
         for slot in (SLOPE_INK, WEIGHTS_INK, WHOLE_INK):
-            codes[ink == slot] = ord(characters.get(slot, palette.glyphs.bars[-1]))
+            codes[ink == slot] = ord(bar_sign(slot, palette))
         cells.codes[area], cells.ink[area] = codes, ink
         return
     both, only_lower = upper == lower, upper == NONE

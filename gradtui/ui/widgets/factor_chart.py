@@ -8,8 +8,16 @@ from textual.content import Content
 
 from gradtui.charts.bars import draw_ruler
 from gradtui.charts.cells import Cells
-from gradtui.charts.factor_bars import FactorBars, draw_factors
-from gradtui.charts.palette import Palette
+from gradtui.charts.factor_bars import (
+    PRODUCT_INK,
+    SLOPE_INK,
+    WEIGHTS_INK,
+    WHOLE_INK,
+    FactorBars,
+    bar_sign,
+    draw_factors,
+)
+from gradtui.charts.palette import THEORY, Palette
 from gradtui.ui.widgets.layer_charts import RULER_FROM, LayerChart
 from gradtui.words import as_factor
 
@@ -17,23 +25,27 @@ if TYPE_CHECKING:
     from gradtui.diagnosis.factors import Factors
 
 
-def factor_signs(factors: Factors) -> Content:
-    """Return the title of the chart of factors, with the meaning of its signs."""
+def factor_signs(factors: Factors, palette: Palette) -> Content:
+    """Return the title of the chart of factors, with the meaning of its signs, which look as they are drawn."""
     expected = bool((factors.theory == factors.theory).any())
     parted = factors.slope == factors.slope
     whole = bool(((factors.total == factors.total) & ~parted).any())
     signs = (
-        (bool(parted.any()), "█", "$primary", "derivative ×"),
-        (bool(parted.any()), "█", "$accent", "weights"),
-        (whole, "█", "$success", "whole"),
-        (True, "•", "bold", "product"),
-        (expected, "─", "bold $warning", "theory"),
+        (bool(parted.any()), bar_sign(SLOPE_INK, palette), SLOPE_INK, "derivative ×"),
+        (bool(parted.any()), bar_sign(WEIGHTS_INK, palette), WEIGHTS_INK, "weights"),
+        (whole, bar_sign(WHOLE_INK, palette), WHOLE_INK, "whole"),
+        (True, "•", PRODUCT_INK, "product"),
+        (expected, "─", THEORY, "theory"),
     )
-    parts = [Content.assemble((sign, colour), f" {text}") for there, sign, colour, text in signs if there]
+    parts = [
+        Content.assemble((sign, palette.name_of(ink)), f" {text}")
+        for there, sign, ink, text in signs
+        if there
+    ]
     return Content("  ").join([Content("Factors"), *parts])
 
 
-def factor_readout(factors: Factors, at: int) -> Content:
+def factor_readout(factors: Factors, at: int, palette: Palette) -> Content:
     """Return a layer's factor with its parts, the product up to it and theory's factor."""
     name = Content.styled(
         f"lag {factors.names[at]}" if factors.over_time else factors.names[at], "bold $accent"
@@ -46,12 +58,15 @@ def factor_readout(factors: Factors, at: int) -> Content:
     value = name + Content(f"  {as_factor(total)}")
     if slope == slope:
         value += Content.assemble(
-            " = ", (as_factor(slope), "$primary"), " × ", (as_factor(total - slope), "$accent")
+            " = ",
+            (as_factor(slope), palette.name_of(SLOPE_INK)),
+            " × ",
+            (as_factor(total - slope), palette.name_of(WEIGHTS_INK)),
         )
-    product = Content.assemble(("  • ", "bold"), f"product {as_factor(running)}")
+    product = Content.assemble(("  • ", palette.name_of(PRODUCT_INK)), f"product {as_factor(running)}")
     expected = Content("")
     if theory == theory:
-        expected = Content.assemble(("  ─", "bold $warning"), f" theory {as_factor(theory)}")
+        expected = Content.assemble(("  ─", palette.name_of(THEORY)), f" theory {as_factor(theory)}")
     return value + product + expected
 
 

@@ -18,6 +18,7 @@ from gradtui.ui.keys import GRADIENT_KEYS
 from gradtui.ui.screens.lab.headline import Headline, headline_of, legend_of
 from gradtui.ui.screens.lab.waiting import WaitingNote, waiting_for
 from gradtui.ui.view import StepChanged, TimeZoomed
+from gradtui.ui.widgets.cell_chart import palette_of
 from gradtui.ui.widgets.factor_chart import factor_readout, factor_signs
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class GradientPane(Vertical, can_focus=True):
         "## Gradient of each layer\n\n"
         "**Bars**: the newest step (or the one you look at), input on the left, output on the right. The line "
         "across a bar is the median of the last 50 recorded steps, and the paler tones are their range. A healthy "
-        "net lies in the shaded band, and the yellow line is what theory expects at the start.\n\n"
+        "net lies in the shaded band, and the line called theory is what theory expects at the start.\n\n"
         "**Waterfall**: the whole run for the same layers, with time running downward. `×` is NaN, `∞` infinite, "
         "`0` exactly zero.\n\n"
         "**Product** (`P`): the factor of each layer, as a bar up or down from 1 in two parts; the dots are the "
@@ -143,7 +144,7 @@ class GradientPane(Vertical, can_focus=True):
         self._update(chart, data, units)
         waterfall.step = data.step if data.request.at is not None else None
         self.query_one(ScaleLegend).update()
-        self.heading = Content(metric.title) if factors is None else factor_signs(factors)
+        self.heading = Content(metric.title) if factors is None else factor_signs(factors, palette_of(self))
         self._write_legend()
 
     async def _wait(self, waits: Content) -> None:
@@ -216,7 +217,7 @@ class GradientPane(Vertical, can_focus=True):
         self.caption = Content(f"{what} · {when}")
         if data.factors is not None and pointed and at is not None:
             # Beside the sentence there is no room for the parts of a factor.
-            self.caption = factor_readout(data.factors, at)
+            self.caption = factor_readout(data.factors, at, palette_of(self))
 
     def on_resize(self) -> None:
         """Write as many words as fit now."""

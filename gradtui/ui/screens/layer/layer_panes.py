@@ -22,6 +22,7 @@ from gradtui.runs.plane import read_units
 from gradtui.runs.reader import Run
 from gradtui.runs.summary import Floats, Summary
 from gradtui.runs.table import recent_rows
+from gradtui.ui.widgets.cell_chart import palette_of
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.factor_chart import FactorChart, factor_readout, factor_signs
 from gradtui.ui.widgets.histogram_chart import HistogramChart
@@ -125,7 +126,7 @@ class LayerHistogram(Vertical, can_focus=True):
         chart.step = at
         zeros = found.zeros[found.steps <= at] if at is not None else found.zeros
         none = len(zeros) == 0 or not zeros[-1] > 0
-        self.border_subtitle = "brighter = more " + (
+        self.border_subtitle = "stronger = more " + (
             "weights" if none else f"· {float(zeros[-1]):.1%} are zero"
         )
 
@@ -144,8 +145,10 @@ class LayerFactors(Vertical, can_focus=True):
         self.set_class(factors is None, "-none")
         if factors is None:
             return
-        self.border_title = factor_signs(factors)
-        self.border_subtitle = Content("") if factors.over_time else factor_readout(factors, view.index)
+        self.border_title = factor_signs(factors, palette_of(self))
+        self.border_subtitle = (
+            Content("") if factors.over_time else factor_readout(factors, view.index, palette_of(self))
+        )
         chart = next(iter(self.query(FactorChart)), None)
         if chart is None:
             lag = factors.over_time

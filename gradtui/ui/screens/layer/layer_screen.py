@@ -194,12 +194,20 @@ class LayerScreen(OneAnswer[int]):
         view, followed = event.view, self.followed
         if view.index != self.index:
             return
-        self.query_one("#layer-title", Static).update(self._title(view))
         self._view = view
+        self._write_title()
         self._paint_curves()
         self.query_one(LayerHistogram).paint(view, followed.at)
         self.query_one(LayerFactors).paint(view)
         self.query_one(LayerUnits).paint(view)
+
+    def on_resize(self) -> None:
+        """Break the line of figures anew."""
+        self._write_title()
+
+    def _write_title(self) -> None:
+        if self._view is not None:
+            self.query_one("#layer-title", Static).update(self._title(self._view))
 
     def _paint_curves(self) -> None:
         snapshot, view = self.followed.snapshot, self._view

@@ -103,6 +103,11 @@ def seconds(value: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def step_time(value: float) -> str:
+    """Return the time of a step: ``12.3 ms``, ``1.81 s``."""
+    return f"{value * 1000:.3g} ms" if value < 0.9995 else f"{value:.3g} s"
+
+
 def about(value: float) -> str:
     """Return an estimated duration in one or two digits: ``under 10 s``, ``about 40 s``, ``about 5 min``."""
     if value < 10:

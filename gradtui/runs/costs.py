@@ -8,6 +8,7 @@ import msgspec
 
 from gradtui.ordinary_files import in_bytes
 from gradtui.runs.events import Event
+from gradtui.words import step_time
 
 EVENT = "cost"
 """The kind of the event, whose newest one counts."""
@@ -36,7 +37,7 @@ class RunCosts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return them in one short line."""
         parts = []
         if self.step_seconds:
-            parts.append(f"{1000 * self.step_seconds:.3g} ms/step")
+            parts.append(f"{step_time(self.step_seconds)}/step")
         if self.memory is not None:
             parts.append(in_bytes(round(self.memory)))
         if self.gpu_allocated is not None and self.gpu_reserved is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gradtui import metrics
 from gradtui.runs.costs import newest_costs
-from gradtui.words import plain_exponents
+from gradtui.words import plain_exponents, step_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -43,7 +43,7 @@ def run_stats(
     if costs:
         found.append(RunStat("costs", costs))
     elif snapshot.rate:
-        found.append(RunStat("step time", f"{1000 / snapshot.rate:.3g} ms"))
+        found.append(RunStat("step time", step_time(1 / snapshot.rate)))
     if "clipped" in snapshot.curves and snapshot.curves["clipped"].mean.any():
         found.append(RunStat("clipped", f"{float(snapshot.curves['clipped'].mean.mean()):.0%} of steps"))
     loss = snapshot.curves.get("loss")

@@ -290,7 +290,7 @@ class ValueScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
             experiment = None
         self._refused = experiment is None and (self._refused or not typing)
         if not self._refused:
-            verdict.update(Content("enter set   esc back"))
+            verdict.update(Content("enter set · esc back"))
         verdict.set_class(self._refused, "-bad")
         for field in self.query(Input):
             field.set_class(self._refused, "-bad")

@@ -91,10 +91,11 @@ class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
 
     def _option(self, choice: Choice) -> Option:
         between = " " * (self.title_width - len(choice.title)) if self.title_width else "\n"
-        colour = "bold $accent" if choice.marked else "bold"
-        title = f"{choice.title}  {choice.mark}" if choice.marked else choice.title
+        title = Content.styled(choice.title, "bold $accent" if choice.marked else "bold")
+        if choice.marked:
+            title += Content.styled(f" · {choice.mark}", "$accent")
         line = choice.line if self.title_width else self._beneath(choice.line)
-        return Option(Content.assemble((title, colour), between, (line, "$secondary")), id=choice.key)
+        return Option(Content.assemble(title, between, (line, "$secondary")), id=choice.key)
 
     def _beneath(self, text: str) -> str:
         """Return the lines beneath a title, indented and broken to the width of the list."""
@@ -257,13 +258,13 @@ class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
         with Vertical() as frame:
             frame.border_title = "Save the experiment"
             yield Input("-".join(self.experiment.name.split()).replace("/", "-") + ".toml")
-            yield Hint("enter save   esc back")
+            yield Hint("enter save · esc back")
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
         def found(there: bool) -> None:
             self.query_one(Hint).say(
-                "The file exists; enter overwrites it." if there else "enter save   esc back", bad=there
+                "The file exists; enter overwrites it." if there else "enter save · esc back", bad=there
             )
 
         self._disk.look(lambda: bool(event.value) and os.path.isfile(given_path(event.value)), found)

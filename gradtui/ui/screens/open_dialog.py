@@ -29,7 +29,7 @@ MOST_ENTRIES = 2000
 """The most entries of a folder that are read."""
 MOST_SHOWN = 200
 """The most entries that are listed."""
-HINT = "tab completes   enter open   esc back"
+HINT = "tab completes · enter open · esc back"
 
 
 class OpenScreen(ModalScreen[Any], OneAnswer[Any]):

@@ -14,7 +14,7 @@ from gradtui.runs.errors import RunError
 from gradtui.study.state import StudyState
 from gradtui.ui.screens.dialogs import AskScreen
 
-HINT = "a file that ends in .html or .md; an existing one is replaced\nenter write   esc back"
+HINT = "a file that ends in .html or .md; an existing one is replaced\nenter write · esc back"
 
 
 def ask_for_report(screen: Screen[Any], runs: Sequence[Path]) -> None:

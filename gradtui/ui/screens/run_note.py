@@ -34,7 +34,7 @@ def ask_for_note(screen: Screen[Any], note: str, take: Callable[[str], object]) 
         if text is not None and text != before:
             take(typed_note(text))
 
-    hint = "enter done   esc back   leave empty for no note"
+    hint = "enter done · esc back · leave empty for no note"
     screen.app.push_screen(AskScreen("Note on the run", before, hint, typed_note, adds=True), typed)
 
 

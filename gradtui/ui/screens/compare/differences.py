@@ -61,7 +61,7 @@ def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
         "loss": partial(_figure, name="loss", form=words.number),
         "train": partial(_figure, name="accuracy", form=words.percent),
         "test": partial(_figure, name="test_accuracy", form=words.percent),
-        "step time": partial(_figure, name="seconds", form=_milliseconds),
+        "step time": partial(_figure, name="seconds", form=words.step_time),
         "input ÷ output": partial(_figure, name="drop", form=words.ratio),
     }
     return found + [Difference(name, tuple(map(figure, entries))) for name, figure in figures.items()]
@@ -79,10 +79,6 @@ def _figure(entry: ComparedRun, name: str, form: Callable[[float], str]) -> str:
     # A loss of NaN is shown; for other figures, NaN means that there is none.
     known = outcome is not None and (name == "loss" or not math.isnan(value))
     return form(value) if known else ABSENT
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.3g} ms"
 
 
 def differing(experiments: Sequence[Experiment | None]) -> list[Difference]:

@@ -191,11 +191,12 @@ DETAIL_WIDTH = 30
 
 def describe(index: int, group: Group) -> Content:
     """Return lines on a group: what it is, and how it is initialised and wired, broken to the narrowest pane."""
-    layers = f" {group.layers} layers" if group.layers > 1 else ""
     nonlinearity = "" if group.block in ("lstm", "gru") else f" {group.activation}"
     first = f"{index + 1} {group.block} {group.width} ×{group.repeat:,}{nonlinearity}"
     start = group.init if group.gain == 1 else f"{group.init}×{group.gain:g}"
-    parts = [start + layers]
+    parts = [start]
+    if group.layers > 1:
+        parts.append(f"{group.layers} layers")
     if group.norm != "none":
         parts.append(f"{group.norm} norm")
     if group.shortcut != "none":
@@ -205,5 +206,8 @@ def describe(index: int, group: Group) -> Content:
     lines = wrap(" · ".join(part.replace(" ", "\xa0") for part in parts), DETAIL_WIDTH)
     return Content.assemble(
         (first, "bold"),
-        *(("\n  " + line.removesuffix(" ·").replace("\xa0", " "), "$secondary") for line in lines),
+        *(
+            ("\n  " + line.removeprefix("· ").removesuffix(" ·").replace("\xa0", " "), "$secondary")
+            for line in lines
+        ),
     )

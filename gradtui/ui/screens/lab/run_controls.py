@@ -118,7 +118,6 @@ class RunControls:
         self._screen = screen
         self._open_run = open_run
         self._preflights: Scratch | None = None
-        self._launching = False
         self._awaited: tuple[FollowedRun | None, dict[str, Any]] = None, {}
         """The run to which changes were sent, and those that it has not applied yet, by dotted path."""
         self.disk = DiskWork(screen)
@@ -199,13 +198,7 @@ class RunControls:
                 app.call_from_thread(
                     partial(self._open_run, trainer.folder, trainer=trainer, **(shown or {}))
                 )
-            finally:
-                self._launching = False
 
-        if self._launching:
-            # The key was pressed again before the run was shown; a second run would be trained unseen.
-            return
-        self._launching = True
         self._screen.run_worker(launch, thread=True, exclusive=True, group="start")
 
     def send(self, run: FollowedRun | None, command: CommandName, **fields: object) -> None:

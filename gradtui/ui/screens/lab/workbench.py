@@ -206,7 +206,7 @@ class Workbench(Vertical):
                 changes = ", ".join(f"{path} = {value}" for path, value in offered[key].set.items())
                 self.notify(f"{changes}\nCost: {offered[key].price}", title=offered[key].name, markup=False)
 
-        self.app.push_screen(ChooseScreen("Cures", choices, title_width=0), take)
+        self.app.push_screen(ChooseScreen("Apply a cure to the experiment", choices, title_width=0), take)
 
     def open_file(self) -> None:
         """Open an experiment from a TOML file."""

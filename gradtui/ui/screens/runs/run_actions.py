@@ -95,7 +95,7 @@ class RunActions:
             if text is not None:
                 self._do(partial(group_runs, runs, name_of(text)))
 
-        hint = "enter shows them as one   esc back   leave empty to show each alone"
+        hint = "enter shows them as one · esc back · leave empty to show each alone"
         title = f"Name of the group of {_count(runs)}"
         self._screen.app.push_screen(AskScreen(title, common_name(runs), hint, name_of), take)
 
@@ -119,7 +119,7 @@ class RunActions:
             if text is not None:
                 self._do(partial(rename_run, run, name_of(text)))
 
-        hint = "enter rename   esc back   leave empty to restore the name"
+        hint = "enter rename · esc back · leave empty to restore the name"
         self._screen.app.push_screen(AskScreen("Name of the run", run.name, hint, name_of), take)
 
     def _of_study(self, row: RunInfo, what: str) -> bool:
@@ -151,7 +151,7 @@ class RunActions:
             if text is not None:
                 self._do(partial(tag_runs, runs, common, tags_of(text)))
 
-        hint = "separate with spaces   enter done   esc back"
+        hint = "separate with spaces · enter done · esc back"
         if len(runs) > 1:
             hint += "   other tags are kept"
         title = f"Tags of {_count(runs)}"

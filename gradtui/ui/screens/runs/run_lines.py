@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
+from textual.widgets import Input
 
 from gradtui.runs.run_groups import RunGroup, StudyRow, figures_of
 from gradtui.runs.run_info import RunInfo
@@ -28,6 +29,21 @@ class RunCount:
     """The folder of the runs."""
     read: bool = False
     """Whether the folder has been read."""
+
+
+class FilterField(Input):
+    """A FilterField takes the filter; the examples stand beneath it while it is typed in, and else in it."""
+
+    def __init__(self) -> None:
+        super().__init__(placeholder=f"/ filter   {HINT}")
+
+    def on_focus(self) -> None:
+        """Say what the keys do."""
+        self.placeholder = "enter shows the list · esc clears the filter"
+
+    def on_blur(self) -> None:
+        """Show examples."""
+        self.placeholder = f"/ filter   {HINT}"
 
 
 class RunsBar(Widget):

@@ -24,7 +24,7 @@ from gradtui.ui.keys import NOTE_KEY
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.runs.run_actions import RunActions
-from gradtui.ui.screens.runs.run_lines import HINT, RunCount, RunDetail, RunsBar
+from gradtui.ui.screens.runs.run_lines import HINT, FilterField, RunCount, RunDetail, RunsBar
 from gradtui.ui.screens.runs.run_list import RunList
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable
@@ -149,7 +149,7 @@ class RunsScreen(OneAnswer["Path | None"]):
     def compose(self) -> ComposeResult:
         """Yield the number of runs, the filter, the list, and details of one run."""
         yield RunsBar()
-        yield Input(placeholder=f"/ filter   {HINT}")
+        yield FilterField()
         yield Static(Content(HINT), id="hint")
         yield RowTable(tuple(self.listing.columns.values()))
         yield RunDetail()

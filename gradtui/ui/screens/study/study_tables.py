@@ -62,7 +62,7 @@ def run_columns() -> tuple[Column[StudyRow], ...]:
         _number("test", "test_accuracy", 6, 4, lambda value: f"{value:.1%}"),
         _number("loss", "loss", 7, 5, lambda value: f"{value:.3g}"),
         _number("in÷out", "drop", 8, 6, ratio),
-        _number("step time", "seconds", 9, 7, lambda value: f"{value * 1000:.3g} ms"),
+        _number("step time", "seconds", 9, 7, words.step_time),
     )  # fmt: skip
 
 

@@ -136,7 +136,7 @@ async def test_one_key_offers_the_cures_of_the_run_the_advised_first(make_run: M
         await until(pilot, lambda: bool(lab.followed and lab.followed.findings))
         await pilot.press("f")
         await until(pilot, lambda: "Train a copy with a cure" in screen_text(app))
-        assert "ReLU + He initialisation  advised" in screen_text(app)
+        assert "ReLU + He initialisation · advised" in screen_text(app)
         assert "net.0.activation relu" in screen_text(app)
 
 

@@ -426,7 +426,7 @@ async def test_a_cure_that_two_findings_advise_is_offered_once() -> None:
         lab = await lab_of(pilot)
         lab.workbench.choose_cure(["clip-norm", "smaller-lr", "clip-norm"])
         await until(pilot, lambda: "clip the gradient's norm" in screen_text(app))
-        assert screen_text(app).count("clip the gradient's norm  advised") == 1
+        assert screen_text(app).count("clip the gradient's norm · advised") == 1
 
 
 async def test_a_run_whose_first_step_is_not_over_is_shown_without_numbers(make_run: MakeRun) -> None:

@@ -68,6 +68,12 @@ class Judgement:
             return self.why if self.why == TOO_SHORT else f"checking: {self.why}" if self.why else "checking"
         return ", ".join(self.codes) or self.why if self.state == "problem" else "no problems"
 
+    @property
+    def without_finding(self) -> str:
+        """Return the sentence that stands, with its mark, where no rule has found a problem."""
+        said = {"clean": "No problems found.", "checking": "Too few steps to judge."}
+        return f"{self.mark[0]} {said.get(self.state, f'No rule found a problem, but {self.why}.')}"
+
 
 def judge(
     findings: Sequence[HasSeverity] | None,

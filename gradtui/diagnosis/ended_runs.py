@@ -14,8 +14,6 @@ from gradtui.runs.run_info import RunInfo
 from gradtui.runs.viewer_diagnosis import read_viewer_diagnosis, write_viewer_diagnosis
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from gradtui.diagnosis.findings import Finding
     from gradtui.runs.reader import Run
 
@@ -66,8 +64,10 @@ def note_findings(run: Run, findings: Sequence[Finding], enough: bool = True) ->
 
     The list of runs shows this note. Return whether the findings are noted now.
     """
+    from gradtui.diagnosis.judged import objection_of
+
     folder, step = run.folder, run.steps
-    objection = "" if findings else _objection(run)
+    objection = "" if findings else objection_of(run)
     known = read_viewer_diagnosis(folder, step)
     codes = {finding.code for finding in findings}
     if (
@@ -84,18 +84,3 @@ def note_findings(run: Run, findings: Sequence[Finding], enough: bool = True) ->
     ):
         return True
     return write_viewer_diagnosis(folder, step, findings, enough, objection)
-
-
-def _objection(run: Run) -> str:
-    import numpy as np
-
-    from gradtui.diagnosis.judged import objection_to
-
-    def values(name: str) -> ArrayLike:
-        table = run.scalar_table(name)
-        if name not in table.columns or not table.rows:
-            return np.zeros(0)
-        column = table.columns.index(name)
-        return table.summary(0, table.rows, 400).mean[:, column].astype(float)
-
-    return objection_to(values("loss"), values("grad_norm"))

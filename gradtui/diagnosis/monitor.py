@@ -15,12 +15,12 @@ import numpy as np
 
 from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
 from gradtui.diagnosis.findings import INFORMATION_CODES, CureOffer, Finding, in_order
-from gradtui.diagnosis.judged import AnsweredQuestions, judged_of, objection
+from gradtui.diagnosis.judged import AnsweredQuestions, judged_of, objection, objection_of
 from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import growth, healthy_range
 from gradtui.diagnosis.reading import evidence_of
 from gradtui.diagnosis.rules import advice_without_finding, diagnose, has_learned, learns, remarks
-from gradtui.judgement import EARLY_STEPS
+from gradtui.judgement import EARLY_STEPS, Judgement, judge
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import Run, open_run
 
@@ -307,6 +307,14 @@ class RunDiagnosis:
     """Whether it has learned most of what there is to learn: its loss is far below that of guessing."""
     advice: tuple[CureOffer, ...]
     """Cures that may help if nothing was found and it has not learned that much."""
+    objection: str = ""
+    """Why it may have a problem although nothing was found; "" if there is no such reason."""
+
+    @property
+    def judgement(self) -> Judgement:
+        """Return the judgement on the run as it stands, as the list of runs has it of a run that has ended."""
+        enough, step = self.judged.enough_steps, self.evidence.step
+        return judge(self.findings, live=False, step=step, enough=enough, objection=self.objection)
 
     @property
     def judged(self) -> AnsweredQuestions:
@@ -324,7 +332,10 @@ def diagnose_run(run: Run) -> RunDiagnosis:
     evidence = evidence_of(run)
     findings, learned = tuple(diagnose(evidence)), has_learned(evidence)
     advice = () if findings or learned else advice_without_finding(evidence)
-    return RunDiagnosis(evidence, findings, tuple(remarks(evidence)), learns(evidence), learned, advice)
+    objection = "" if findings else objection_of(run)
+    return RunDiagnosis(
+        evidence, findings, tuple(remarks(evidence)), learns(evidence), learned, advice, objection
+    )
 
 
 def step_seconds(run: Run) -> float:

@@ -140,7 +140,8 @@ def finding_blocks(shared: SharedRun) -> Iterator[Block]:
         yield Prose("Nothing was recorded.")
         return
     if not shared.diagnosis.findings:
-        yield Prose("✓ No problems found.", "good")
+        judgement = shared.diagnosis.judgement
+        yield Prose(judgement.without_finding, "good" if judgement.state == "clean" else "")
     for finding in (*shared.diagnosis.findings, *shared.diagnosis.remarks):
         where = f"{finding.severity}, since step {finding.step:,}{which_layers(finding.layers)}"
         yield Notice(finding.severity, finding.code, TITLES.get(finding.code, ""), where, finding.evidence)

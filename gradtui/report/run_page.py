@@ -85,12 +85,10 @@ def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> 
     if not summary["layers"] or not summary["steps"]:
         yield Text("Nothing was recorded.", "yellow")
         return
-    judged = diagnosis.judged
-    if not diagnosis.findings and judged.enough_steps:
-        yield Text("✓ No problems found.", "green")
-    elif not diagnosis.findings:
-        yield Text("◌ Too few steps to judge.", "yellow")
-    yield from prose(judged.why, paper, "dim", indent="  ")
+    if not diagnosis.findings:
+        judgement = diagnosis.judgement
+        yield Text(judgement.without_finding, "green" if judgement.state == "clean" else "yellow")
+    yield from prose(diagnosis.judged.why, paper, "dim", indent="  ")
     for finding in (*diagnosis.findings, *diagnosis.remarks):
         mark, style = SEVERITY_MARKS[finding.severity], SEVERITY_STYLES[finding.severity]
         where = which_layers(finding.layers)

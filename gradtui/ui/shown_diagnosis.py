@@ -48,7 +48,7 @@ class ShownDiagnosis:
         """Return why there are no findings to show at a step; "" where there are, or nothing is wrong."""
         judgement = self.judgement
         if judgement.state == "problem":
-            return "" if judgement.codes else f"▲ No rule found a problem, but {judgement.why}."
+            return "" if judgement.codes else judgement.without_finding
         if judgement.state == "clean" or not step:
             return ""
         if self.past:

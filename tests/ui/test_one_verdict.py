@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace as replace_fields
 
 from gradtui import metrics
+from gradtui.cli import main
 from gradtui.diagnosis import diagnose
 from gradtui.diagnosis.monitor import RunMonitor, diagnose_run
 from gradtui.experiment import resolve
@@ -28,6 +30,7 @@ from gradtui.ui.screens.lab.headline import headline_of
 from gradtui.ui.shown_diagnosis import ShownDiagnosis
 from gradtui.ui.widgets.status_bar import progress_of
 from tests.support.replay import Replay
+from tests.ui.conftest import MakeRun
 
 LIGHT, HEAVY = 0.002, 0.4
 """The seconds that a diagnosis takes on an idle machine and on a loaded one."""
@@ -147,6 +150,36 @@ def play(recorded: Path, root: Path, clock: Clock) -> tuple[FollowedRun, RunMoni
         check_others(run, monitor, judged)
     replay.close()
     return run, monitor
+
+
+@pytest.mark.parametrize(
+    ("steps", "objection", "sentence"),
+    [
+        (10, "", "◌ Too few steps to judge."),
+        (200, "", "✓ No problems found."),
+        (200, "the loss is NaN", "▲ No rule found a problem, but the loss is NaN."),
+    ],
+)
+def test_reports_say_of_a_run_without_findings_what_the_list_of_runs_says(
+    steps: int,
+    objection: str,
+    sentence: str,
+    make_run: MakeRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for module in ("monitor", "judged"):
+        monkeypatch.setattr(f"gradtui.diagnosis.{module}.objection_of", lambda run: objection)
+    experiment = resolve("relu-20")
+    run = replace_fields(experiment.run, steps=steps)
+    folder = make_run(replace_fields(experiment, run=run), decades=0.2, steps=steps)
+    assert main(["diagnose", str(folder)]) == 0
+    assert sentence in capsys.readouterr().out
+    assert main(["report", str(folder), str(tmp_path / "page.md")]) == 0
+    assert sentence in (tmp_path / "page.md").read_text()
+    [listed] = list_runs(folder.parent)
+    assert listed.summary.judgement.without_finding == sentence
 
 
 @pytest.mark.long

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gradtui.experiment import resolve
 from gradtui.experiment.cures import cure
 from gradtui.runs.meta import Parent
@@ -16,13 +18,17 @@ __all__ = ["no_standby"]
 CURED = cure("relu").apply(resolve("sigmoid-20"))
 
 
-async def test_one_key_shows_both_runs_then_each_of_them_alone(make_run: MakeRun) -> None:
+async def test_one_key_shows_both_runs_then_each_of_them_alone(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failing = make_run(steps=100)
     fixed = make_run(CURED, steps=100, decades=0.3, parent=Parent(failing.name, 0, "relu"))
     app = GradtuiApp(attach=fixed)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: lab.comparison.partner is not None)
+        said: list[str] = []
+        monkeypatch.setattr(StatusBar, "say", lambda self, notice: said.append(notice))
         for folder, words in (
             (failing, "the run without the cure, alone"),
             (fixed, "the run with the cure, alone"),
@@ -35,7 +41,7 @@ async def test_one_key_shows_both_runs_then_each_of_them_alone(make_run: MakeRun
             )
             await until(pilot, lambda: lab.followed.data is not None)
             assert (lab.comparison.partner is None) == ("alone" in words)
-            assert lab.query_one(StatusBar).notice == words
+            assert said[-1] == words
 
 
 async def test_escape_leads_back_to_the_list_that_a_run_was_opened_from(make_run: MakeRun) -> None:

@@ -228,21 +228,30 @@ async def test_watched_script_is_shown_at_every_size(home: Path, size: tuple[int
     writer.close()
 
 
-async def test_keys_that_need_an_experiment_say_so_until_one_is_opened_over_the_run_of_a_script() -> None:
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The notices of the first line, each of which is shown for a moment only."""
+    notices: list[str] = []
+    monkeypatch.setattr(StatusBar, "say", lambda self, notice: notices.append(notice))
+    return notices
+
+
+async def test_keys_that_need_an_experiment_say_so_until_one_is_opened_over_the_run_of_a_script(
+    said: list[str],
+) -> None:
     folder, writer = script_run(listening=True)
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: lab.has_class("-script"))
-        status = lab.query_one(StatusBar)
         for key in "RiBNoZ":
             await pilot.press(key)
-            assert status.notice == f"{key}: this is a script's run: p opens an experiment to train"
+            assert said[-1] == f"{key}: this is a script's run: p opens an experiment to train"
         await pilot.press("m")
-        assert status.notice == "m: this run records no other metric"
+        assert said[-1] == "m: this run records no other metric"
         for key in "fTA":
             await pilot.press(key)
-            assert status.notice == f"{key}: cures can only be trained for runs of gradtui's own experiments"
+            assert said[-1] == f"{key}: cures can only be trained for runs of gradtui's own experiments"
         await pilot.press("Y")
         assert [str(toast.message) for toast in app._notifications] == [
             "No cure of this script can be copied as code."
@@ -259,7 +268,7 @@ async def test_keys_that_need_an_experiment_say_so_until_one_is_opened_over_the_
 
 
 @pytest.mark.parametrize("key", ["less_than_sign", "full_stop", "x"])
-async def test_keys_of_a_training_say_that_a_script_has_ended(key: str) -> None:
+async def test_keys_of_a_training_say_that_a_script_has_ended(key: str, said: list[str]) -> None:
     folder, writer = script_run(listening=True)
     writer.event("end", 40, status="finished", reason="")
     writer.close()
@@ -268,7 +277,6 @@ async def test_keys_of_a_training_say_that_a_script_has_ended(key: str) -> None:
         lab = await lab_of(pilot)
         await until(pilot, lambda: lab.has_class("-script"))
         await pilot.press(key, "space")
-        said = lab.query_one(StatusBar).notice
-        assert said == "space: this is a script's run: p opens an experiment to train"
+        assert said[-1] == "space: this is a script's run: p opens an experiment to train"
         await pilot.press(key)
-        assert lab.query_one(StatusBar).notice.endswith(": this run has ended")
+        assert said[-1].endswith(": this run has ended")

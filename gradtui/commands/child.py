@@ -130,6 +130,8 @@ def _in_foreground() -> bool:
 
 def unusable(command: Sequence[str], error: OSError) -> BadInput:
     """Return the error for a command that cannot be started."""
+    if command[0].endswith(".py") and os.path.isfile(command[0]):
+        return BadInput(f"{command[0]}: is not a command; write python {command[0]} instead")
     if isinstance(error, FileNotFoundError):
         return BadInput(f"{command[0]}: no such command")
     return BadInput(f"{command[0]}: cannot be run: {error.strerror}")

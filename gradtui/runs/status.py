@@ -19,6 +19,10 @@ State = Literal["starting", "running", "paused", "finished", "stopped", "diverge
 ENDS: tuple[State, ...] = ("finished", "stopped", "diverged", "failed")
 """The states that an end event may name."""
 
+COMPLETED_STATES: tuple[State, ...] = ("finished", "diverged")
+"""States of a run that was trained to an end that says something of its experiment. A run that was stopped has learned
+for a shorter time than the others and cannot be compared with them."""
+
 SILENCE_SECONDS = 30.0
 """The age of its heartbeat after which a trainer on another host counts as dead."""
 

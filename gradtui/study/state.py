@@ -13,17 +13,13 @@ from numpy.typing import NDArray
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.outcome import Outcome, Verdict
 from gradtui.judgement import Judgement
-from gradtui.runs.status import State
+from gradtui.runs.status import COMPLETED_STATES, State
 from gradtui.study.chart_data import Chart
 from gradtui.study.plan import Member
 from gradtui.study.run_result import RunResult
 from gradtui.study.spec import StudySpec
 
 Floats = NDArray[np.float64]
-
-COMPLETED_STATES: tuple[State, ...] = ("finished", "diverged")
-"""States of a run that was trained to an end that says something of its experiment. A run that was stopped has learned
-for a shorter time than the others and cannot be compared with them."""
 
 StudyStatus = Literal["planned", "running", "finished", "stopped", "failed"]
 """A study has failed if all runs have ended and at least one broke before the end of its training."""

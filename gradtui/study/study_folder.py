@@ -30,7 +30,7 @@ from gradtui.runs.folder import HEARTBEAT_FILE, is_run_folder, runs_root, slug_o
 from gradtui.runs.jsonl import LineReader, encode_line
 from gradtui.runs.meta import RunMeta
 from gradtui.runs.safe_files import make_folder, make_parents, open_file, remove, replacing, touch
-from gradtui.runs.status import State, is_alive, read_status
+from gradtui.runs.status import COMPLETED_STATES, State, is_alive, read_status
 from gradtui.study.plan import Member
 from gradtui.study.spec import StudySpec, dumps, load
 
@@ -72,6 +72,8 @@ class StudyInfo:
     spec: StudySpec
     runs: int
     """The number of runs that were created."""
+    completed: int
+    """The number of those that ended in a way that allows comparisons; the others can be continued."""
     changed: float
     """The time at which the last run was created, in seconds since the epoch."""
 
@@ -109,7 +111,7 @@ def _study_in(folder: Path) -> list[StudyInfo]:
     except ExperimentError:
         return []
     index = StudyIndex(folder)
-    return [StudyInfo(folder, spec, len(index.read()), index.changed)]
+    return [StudyInfo(folder, spec, len(index.read()), index.completed, index.changed)]
 
 
 def studies_of_runs(root: Path) -> dict[Path, str]:
@@ -155,16 +157,23 @@ class StudyIndex:
         """Read the lines that were added since."""
         self.read()
 
+    @property
+    def completed(self) -> int:
+        """Return the number of the known runs that have ended by themselves."""
+        return sum(self._state_of(run) in COMPLETED_STATES for run in self._runs.values())
+
+    def _state_of(self, run: Path) -> State | None:
+        try:
+            return read_status(run).state if is_run_folder(run) else None
+        except RunError:
+            return None
+
     def find(self, member: Member) -> tuple[Path, State] | None:
         """Return the folder and the state of the member's run; None if there is none that can be read."""
         folder = self._runs.get(member.key)
-        if folder is None or not is_run_folder(folder):
-            return None
-        try:
-            return folder, read_status(folder).state
-        except RunError:
-            # The run is damaged, so the experiment is trained again.
-            return None
+        # The experiment of a damaged run is trained again.
+        state = None if folder is None else self._state_of(folder)
+        return None if folder is None or state is None else (folder, state)
 
     def add(self, member: Member, folder: Path) -> None:
         """Record that the run in `folder` is the member's, before its trainer is started. Raises OSError."""

@@ -234,3 +234,7 @@ def test_a_command_that_trains_nothing_fails_with_what_it_said_last(tmp_path: Pa
     missing = folder.run("no-such-command", options=("--try", "clip=1"))
     assert missing.returncode == 2
     assert "no-such-command: no such command" in missing.stderr
+    (tmp_path / "train.py").write_text("print(1)")
+    script = folder.run("train.py", options=("--try", "clip=1"))
+    assert script.returncode == 2
+    assert "train.py: is not a command; write python train.py instead" in script.stderr

@@ -13,10 +13,9 @@ from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import CONTROL_FILE, HEARTBEAT_FILE, RUN_FILE
 from gradtui.runs.safe_files import append, make_folder
 from gradtui.runs.scratch import Scratch
-from gradtui.runs.status import is_in_use, read_status
+from gradtui.runs.status import COMPLETED_STATES, is_in_use, read_status
 from gradtui.study.engines import LOST
 from gradtui.study.engines.folder_copy import FileChange, FolderChanges, apply_changes
-from gradtui.study.state import COMPLETED_STATES
 from gradtui.training.launch import Worker, WorkerRun
 
 MARKER_FILE = ".folder-of-runs"

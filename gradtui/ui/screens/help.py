@@ -34,11 +34,11 @@ WORDS = """\
 it, so a layer without a gradient learns nothing. One number stands for all weights of the layer: the L2 norm.
 
 **input, output**: layer 1 is nearest to the data, the last layer gives the answer. The gradient runs from the \
-output to the input. **input ÷ output** is the gradient of the first hidden layer divided by that of the last one: \
-near 1 is healthy, 1e-12 means a vanishing gradient, 1e6 an exploding one.
+output to the input. **input ÷ output** is the output gradient of the first hidden layer divided by that of the last \
+one: near 1 is healthy, 1e-12 means a vanishing gradient, 1e6 an exploding one.
 
-**output gradient**: how strongly the loss reacts to the output of a layer, not to its weights. The findings compare \
-the layers by it.
+**output gradient**: how strongly the loss reacts to the output of a layer, not to its weights. The findings, verdicts \
+and tables compare the layers by it. The line above the bars compares what the bars show, so its number differs.
 
 **vanishing, exploding**: on its way each layer multiplies the gradient by a factor. If the factors are below 1, \
 almost nothing reaches the input; if they are above 1, it becomes huge, and then NaN.

@@ -22,6 +22,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
 from gradtui.ui.field_values import show
 from gradtui.ui.screens.dialogs import Choice, ChooseScreen
+from gradtui.words import several
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import CureOffer
@@ -59,7 +60,7 @@ class CureOption:
         """Return why it should help, what it changes in the experiment `before`, and what it costs."""
         changes = ", ".join(f"{path} {show(path, value)}" for path, value in self.cure.set_of(before).items())
         price = f"\ncost: {self.cure.price}" if self.cure.price.rstrip(".") not in ("", "none") else ""
-        return f"{self.cure.why}\n{changes}{price}"
+        return f"{self.cure.why}\nchange: {changes}{price}"
 
 
 def cure_options(run: Path, experiment: Experiment, advised: Sequence[CureOffer]) -> list[CureOption]:
@@ -163,7 +164,7 @@ class CureListScreen(ChooseScreen):
     def on_mount(self) -> None:
         """Begin to try the cures that are advised."""
         if self._tried:
-            self._say(f"trying {len(self._tried)}, {self._seconds:.0f} s at most")
+            self._say(f"trying {several(len(self._tried), 'cure')} first, for {self._seconds:.0f} s at most")
             self.run_worker(self._try, thread=True, exclusive=True, group="trials")
 
     def on_unmount(self) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gradtui.experiment import Experiment
     from gradtui.ui.widgets.layer_charts import ProfileChart
 
-PURPOSE = "gradtui shows each layer's gradient while a net trains, and what fixes it."
+PURPOSE = "gradtui shows the gradient of each layer while a net trains, and cures it."
 CHART_ROWS = 5
 """The rows that are reserved for the chart; the text gets the rest."""
 MOST_ROWS = 20

@@ -87,6 +87,8 @@ class GradientPane(Vertical, can_focus=True):
     """The title of the frame."""
     edited: reactive[bool] = reactive(False, repaint=False)
     """Whether the builder has another experiment than the run that is drawn."""
+    opened: reactive[str] = reactive("", repaint=False)
+    """The name of the experiment in the builder, where it was opened after the run: a preset, a file, a lesson's."""
     caption: reactive[Content] = reactive(Content(""), repaint=False)
     """The lower line of the frame. It is only written if it is new, since that paints the whole pane."""
 
@@ -97,10 +99,14 @@ class GradientPane(Vertical, can_focus=True):
 
     def watch_heading(self) -> None:
         """Write the title of the frame."""
-        other = " · of the run, not of the edited net" if self.edited else ""
+        other = ""
+        if self.opened:
+            other = f" · of the run, not of {self.opened}"
+        elif self.edited:
+            other = " · of the run, not of the edited net"
         self.border_title = self.heading + other
 
-    watch_edited = watch_heading
+    watch_edited = watch_opened = watch_heading
 
     def watch_caption(self, caption: Content) -> None:
         """Write the lower line of the frame."""

@@ -94,7 +94,7 @@ def spelled(step: LessonStep) -> LessonStep:
 def _keys(step: LessonStep, answered: bool, *, last: bool) -> str:
     then = "> finish" if last else "> next"
     asking = step.question is not None and not answered
-    return f"E answer · H hint · {then} · < back" if asking else f"{then} · < back · t lessons"
+    return ("E answer · H hint · " if asking else "") + f"{then} · < back · t lessons"
 
 
 def broken(text: Content, columns: int) -> list[Content]:

@@ -83,6 +83,8 @@ class ModelPane(ChoiceList):
     experiment: reactive[Experiment | None] = reactive(None)
     edited: reactive[bool] = reactive(False)
     """Whether the charts show another experiment than the one that is edited here."""
+    opened: reactive[str] = reactive("")
+    """The name of that experiment, where it was opened after the run of the charts and is not an edit of it."""
 
     def __init__(self) -> None:
         super().__init__(classes="pane")
@@ -130,10 +132,17 @@ class ModelPane(ChoiceList):
         self._counts = several(shape.depth, "layer"), several(shape.parameters, "parameter")
         self.watch_edited()
 
+    def watch_opened(self) -> None:
+        """Write the name in the frame."""
+        self.watch_edited()
+
     def watch_edited(self) -> None:
         """Write in the frame whether this net was trained."""
         layers, parameters = self._counts
-        self.border_title = f"Model · {layers}" + (" · edited" if self.edited else "")
+        if self.opened:
+            self.border_title = f"{self.opened} · {layers}"
+        else:
+            self.border_title = f"Model · {layers}" + (" · edited" if self.edited else "")
         self.border_subtitle = "○ not trained yet" if self.edited else parameters
 
     @on(OptionList.OptionSelected)

@@ -30,6 +30,7 @@ from gradtui.ui.terminal.terminal_app import TerminalApp, after_paint
 from gradtui.ui.widgets.stats_pane import StatsPane
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 from gradtui.ui.widgets.tab_line import TabLine
+from gradtui.words import printable
 
 if TYPE_CHECKING:
     from gradtui.training.launch import Trainer
@@ -190,6 +191,15 @@ class RunView:
         return draft is not trained and unnamed(draft) != unnamed(trained)
 
     @property
+    def _opened_name(self) -> str:
+        """Return the name of the builder's experiment if it is not that of the run; an edit keeps the name."""
+        run = self.run
+        if run is None or run.experiment is None:
+            return ""
+        name = self._screen.query_one(Workbench).experiment.name
+        return "" if name == run.experiment.name else printable(name)
+
+    @property
     def _script_alone(self) -> bool:
         """Return whether a script's run is shown and the builder, which could train something else, is hidden."""
         return self._screen.has_class("-script")
@@ -291,8 +301,9 @@ class RunView:
         """
         edited, model = self.edited, self._screen.query_one(ModelPane)
         changed = model.edited != edited
-        model.edited = edited
-        self._screen.query_one(GradientPane).edited = edited
+        pane = self._screen.query_one(GradientPane)
+        model.edited = pane.edited = edited
+        model.opened = pane.opened = self._opened_name if edited else ""
         return changed
 
     def _show_lags(self, run: FollowedRun) -> None:

@@ -36,6 +36,9 @@ class StudyTitle(TitleLine):
             kind, right = "all cures", cures_progress(state, self.begun)
             live = self.begun and bool(state.rows) and not state.done
         way = ("studies", printable(state.name)) if state.cured is None else (printable(state.name), kind)
+        if right.cell_length + 2 > width // 2:
+            # On a narrow screen the last words, which name the key, are left to the line of keys.
+            right = right[: max(0, right.plain.rfind(" · space "))] or right
         left = self.way(way, max(width // 2, width - right.cell_length - 2))
         if live:
             room = width - left.cell_length - right.cell_length - 4

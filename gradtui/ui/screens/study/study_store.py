@@ -27,6 +27,8 @@ class StudyEntry:
     """The number of experiments in it; 0 where it cannot be planned."""
     begun: int = 0
     """The number of them that have a run."""
+    completed: int = 0
+    """The number of those whose run has ended by itself, as the study's own screen counts them."""
     changed: float = 0.0
     """The time when the last run was created, in seconds since the epoch; 0 is never."""
 
@@ -120,7 +122,7 @@ class StudyStore:
         silent: called with each folder whose file server does not answer.
         """
         found = [
-            StudyEntry(info.spec, _size(info.spec), info.runs, info.changed)
+            StudyEntry(info.spec, _size(info.spec), info.runs, info.completed, info.changed)
             for info in list_studies(studies_root(self.runs), silent)
         ]
         there = {entry.spec.name for entry in found}

@@ -11,7 +11,8 @@ from textual.content import Content
 from gradtui import words
 from gradtui.diagnosis.outcome import Outcome
 from gradtui.judgement import MARKS
-from gradtui.study.state import COMPLETED_STATES, StudyRow
+from gradtui.runs.status import COMPLETED_STATES
+from gradtui.study.state import StudyRow
 from gradtui.ui.screens.study.study_store import StudyEntry
 from gradtui.ui.widgets.row_table import Column
 from gradtui.ui.widgets.status_bar import STATE_MARKS
@@ -32,10 +33,10 @@ def entry_columns() -> tuple[Column[StudyEntry], ...]:
 
 
 def _trained(entry: StudyEntry) -> Content:
-    mark, colour = ("✓", "$success") if entry.begun >= entry.total else ("‖", "$accent")
+    mark, colour = ("✓", "$success") if entry.completed >= entry.total else ("‖", "$accent")
     if not entry.begun:
         mark, colour = "○", "$secondary"
-    return Content.styled(f"{mark} {entry.begun:,} of {entry.total:,}", colour)
+    return Content.styled(f"{mark} {entry.completed:,} of {entry.total:,}", colour)
 
 
 def _about(entry: StudyEntry) -> Content:

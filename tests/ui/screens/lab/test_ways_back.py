@@ -9,6 +9,7 @@ import pytest
 from textual.app import App, ComposeResult
 
 from gradtui.experiment import dumps, resolve
+from gradtui.experiment.presets import load_preset
 from gradtui.judgement import Judgement
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.lab_screen import LabScreen
@@ -83,6 +84,10 @@ async def test_a_stopped_run_continues_with_space_and_an_edited_net_is_trained_a
         await pilot.press("u")
         await until(pilot, lambda: "not trained yet" not in screen_text(app))
         assert lab.view.can_continue
+        # A preset that is opened over the run is named: it is no edit of the run's net.
+        lab.workbench.take(load_preset("vanish-tanh-20"))
+        await until(pilot, lambda: "vanish-tanh-20 · 21 layers" in screen_text(app))
+        assert "of the run, not of vanish-tanh-20" in screen_text(app)
 
 
 async def test_a_file_is_opened_by_its_path_which_tab_completes(

@@ -162,6 +162,9 @@ async def test_study_is_stopped_and_continued() -> None:
             trainer.train(steps=20, end="stopped")
         await until(pilot, lambda: study.state.status == "stopped")
         await until(pilot, lambda: "space continues" in screen_text(app))
+        # The list counts the runs that are done as the study's own screen does, not those that were stopped.
+        listed = StudyStore(runs_root()).entries()[0]
+        assert (listed.begun, listed.completed) == (3, 1)
         begun = len(launcher.started)
         launcher._at_once = trains
         await pilot.press("space")

@@ -60,7 +60,7 @@ def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineT
         if at_output and not any(norm for _, norm in pairs):
             return HeadlineText("no gradient reaches the hidden layers", "broken")
     if len(pairs) < 2:
-        text = f"a gradient was recorded of {pairs[0][0]} only" if pairs else "no layer has a gradient"
+        text = f"only layer {pairs[0][0]} has a gradient" if pairs else "no layer has a gradient"
         return HeadlineText(text, "none")
     found, has = _compared(pairs), "has" if none == 1 else "have"
     return (

@@ -285,5 +285,5 @@ def test_the_head_that_the_bodys_gradient_comes_from_is_named_and_not_depth(
     for one in named:
         assert one.layers == ("value", "policy.2")
         assert "not the depth" in one.evidence
-        assert ("clipped to" in one.evidence) is (says == "warning")
+        assert ("Clipping leaves" in one.evidence) is (says == "warning")
         assert "loss_of_value" in one.cures[0].code

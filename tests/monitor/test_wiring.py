@@ -138,7 +138,7 @@ def test_frozen_layers_are_none_in_every_number_and_named_once(
     print_run(run, page, diagnose_run(run))
     printed = capsys.readouterr().out
     assert printed.count("are frozen") == 1
-    assert "2 of 3 layers are frozen, 0 … 2 (2 layers)" in printed
+    assert "2 of 3 layers are frozen, 0 and 2" in printed
     assert "finite" not in printed
 
 

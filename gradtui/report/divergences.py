@@ -70,4 +70,4 @@ def _where(event: Event) -> str:
 def _examples(batch: Sequence[int]) -> str:
     if len(batch) <= EXAMPLES_SHOWN:
         return f"examples {', '.join(map(str, batch))}"
-    return f"examples {', '.join(map(str, batch[:EXAMPLES_SHOWN]))} … ({len(batch):,})"
+    return f"examples {', '.join(map(str, batch[:EXAMPLES_SHOWN]))} … ({len(batch):,} in all)"

@@ -35,7 +35,7 @@ def test_a_blow_up_names_the_usual_value() -> None:
         "jump      step 2,000: the loss jumped to 1e9 (median before: 2); the largest gradient is in dense5"
         in first
     )
-    assert second.endswith("6, 7 … (40) of the training set")
+    assert second.endswith("6, 7 … (40 in all) of the training set")
     assert second.count(",") == EXAMPLES_SHOWN - 1
 
 

@@ -49,8 +49,8 @@ def spikes(case: Case) -> Finding | None:
     )
     more = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
     layers = _layers(case, [int(total.steps[row]) for row in rows])
-    subject = "A single step has" if len(rows) == 1 else "Single steps have"
-    words = f"{subject} a gradient far above that of the steps around it: {told}{more}"
+    subject, them = ("A single step has", "it") if len(rows) == 1 else ("Single steps have", "them")
+    words = f"{subject} a gradient far above that of the steps around {them}: {told}{more}"
     return Finding.of(
         "spikes", min(factors), layers, f"{words}; {_clipping(case, list(factors))}.", (INSPECT_BATCHES,)
     )

@@ -145,11 +145,11 @@ def _over_time(case: Case) -> Finding | None:
         return None
     lag = profile.levels.shape[1] - 1
     words = f"The gradient {lag} steps back in time is {times(profile.start)} that of the last step"
+    if np.isfinite(profile.now) and len(profile) > 1:
+        words += f" (recently {times(profile.now)})"
     slope = profile.slope(profile.start_sample)
     if np.isfinite(slope):
         words += f": each step back multiplies it by about {number(10**-slope)}"
-    if np.isfinite(profile.now) and len(profile) > 1:
-        words += f" (recently {times(profile.now)})"
     recurrent = [index for index, kind in enumerate(case.evidence.kinds) if kind in RECURRENT]
     return Finding.of(
         "vanishing",

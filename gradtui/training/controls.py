@@ -104,7 +104,7 @@ class Controls:
         if stop.wanted:
             return "stopped", "the trainer was told to stop (SIGTERM)"
         if self.stopped:
-            return "stopped", "stopped by a viewer"
+            return "stopped", "stopped on request"
         return None
 
     def _obey(self, command: Command) -> None:

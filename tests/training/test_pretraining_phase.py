@@ -138,7 +138,7 @@ def test_stop_in_pretraining_leaves_no_checkpoint(tmp_path: Path) -> None:
     folder.mkdir()
     send(folder, "stop")
     run, ending = trained(folder, pretrained(cures__pretrain__epochs=100_000))
-    assert ending == ("stopped", "stopped by a viewer")
+    assert ending == ("stopped", "stopped on request")
     assert run.steps == 0
     assert not list(folder.glob("checkpoints/*"))
     stop = StopRequest()

@@ -72,7 +72,7 @@ def test_commands_work_on_a_distributed_run(started: tuple[Path, Trainer]) -> No
     send(folder, "stop")
     assert trainer.wait(60) == 0
     run = open_run(folder)
-    assert (run.status.state, run.status.reason) == ("stopped", "stopped by a viewer")
+    assert (run.status.state, run.status.reason) == ("stopped", "stopped on request")
     assert run.scalars("lr")[1][-1] == 0.125
     assert not processes_of(folder)
     assert len(list((folder / "checkpoints").iterdir())) == 1

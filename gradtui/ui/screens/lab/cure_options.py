@@ -164,7 +164,7 @@ class CureListScreen(ChooseScreen):
     def on_mount(self) -> None:
         """Begin to try the cures that are advised."""
         if self._tried:
-            self._say(f"trying {several(len(self._tried), 'cure')} first, for {self._seconds:.0f} s at most")
+            self._say(f"trying {several(len(self._tried), 'cure')}, {self._seconds:.0f} s at most")
             self.run_worker(self._try, thread=True, exclusive=True, group="trials")
 
     def on_unmount(self) -> None:

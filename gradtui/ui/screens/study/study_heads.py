@@ -36,15 +36,19 @@ class StudyTitle(TitleLine):
             kind, right = "all cures", cures_progress(state, self.begun)
             live = self.begun and bool(state.rows) and not state.done
         way = ("studies", printable(state.name)) if state.cured is None else (printable(state.name), kind)
-        if right.cell_length + 2 > width // 2:
-            # On a narrow screen the last words, which name the key, are left to the line of keys.
-            right = right[: max(0, right.plain.rfind(" · space "))] or right
+        right = in_room(right, width - self.way(way, width).cell_length - 2)
         left = self.way(way, max(width // 2, width - right.cell_length - 2))
         if live:
             room = width - left.cell_length - right.cell_length - 4
             if room >= LEAST_BAR:
                 right += Content("  ") + bar(state.share, min(MOST_BAR, room))
         return left + Content(" " * max(2, width - left.cell_length - right.cell_length)) + right
+
+
+def in_room(told: Content, room: int) -> Content:
+    """Return a state in words; where it has no room, without its last words, which repeat a key of the line of keys."""
+    end = told.plain.rfind(" · space ")
+    return told[:end] if end > 0 and told.cell_length > room else told
 
 
 def progress(state: StudyState, begun: bool) -> Content:

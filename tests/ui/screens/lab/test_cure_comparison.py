@@ -239,7 +239,7 @@ async def test_advised_cures_are_tried_while_the_list_is_read_and_no_process_is_
         await lab_of(pilot)
         options = cure_options(folder, experiment, advised)
         app.push_screen(CureListScreen(options, experiment, advised, idle=True, seconds=60))
-        await until(pilot, lambda: "trying 2 cures first, for 60 s at most" in screen_text(app))
+        await until(pilot, lambda: "trying 2 cures, 60 s at most" in screen_text(app))
         await until(pilot, lambda: screen_text(app).count("tried 15 steps: loss") == 2, seconds=90)
         app.push_screen(CureListScreen(options, experiment, advised, idle=True, seconds=60))
         await until(pilot, lambda: "trying 2, " in screen_text(app))

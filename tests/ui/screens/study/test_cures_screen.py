@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.content import Content
 from textual.pilot import Pilot
 
 from gradtui.diagnosis.outcome import Outcome
@@ -17,6 +18,7 @@ from gradtui.study.study import Study
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.study.cures_screen import CuresScreen
 from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfile, among, fitting
+from gradtui.ui.screens.study.study_heads import in_room
 from gradtui.ui.screens.study.study_tables import cure_columns
 from gradtui.ui.widgets.row_table import SIGNS, RowTable, TableState, placed
 from tests.support.lab import ASCII, SIZES, alien, lab_of, no_standby, screen_text, until
@@ -84,6 +86,13 @@ async def test_every_end_is_shown_in_numbers_with_the_baseline_profile_beside_th
         assert len(drawn) == (2 if size == (80, 24) else 3)
         assert len({profile.chart.scale for profile in drawn}) == 1
         assert len({profile.size.height for profile in drawn}) == 1
+
+
+def test_the_first_line_drops_its_key_rather_than_cut_a_word() -> None:
+    told = Content.assemble("○ 10 trainings, about 20 s · ", ("space", "bold"), " starts")
+    assert in_room(told, told.cell_length).plain == told.plain
+    assert in_room(told, told.cell_length - 1).plain == "○ 10 trainings, about 20 s"
+    assert in_room(Content("✖ nothing to compare"), 5).plain == "✖ nothing to compare"
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -68,7 +68,7 @@ async def settled(pilot: Pilot[None], calm: int = 3) -> None:
 
 
 async def _idle(pilot: Pilot[None]) -> None:
-    await until(pilot, lambda: "theory:" in screen_text(pilot.app) or "layers" in screen_text(pilot.app))
+    await until(pilot, lambda: bool(pilot.app.screen.query("ProfileChart")))
     await settled(pilot, 8)
 
 

@@ -242,7 +242,7 @@ async def test_advised_cures_are_tried_while_the_list_is_read_and_no_process_is_
         await until(pilot, lambda: "trying 2 cures, 60 s at most" in screen_text(app))
         await until(pilot, lambda: screen_text(app).count("tried 15 steps: loss") == 2, seconds=90)
         app.push_screen(CureListScreen(options, experiment, advised, idle=True, seconds=60))
-        await until(pilot, lambda: "trying 2, " in screen_text(app))
+        await until(pilot, lambda: "trying 2 cures, " in screen_text(app))
         began = time.monotonic()
         await pilot.press("escape")
         await until(pilot, lambda: not any(work.is_running for work in app.workers if work.group == "trials"))

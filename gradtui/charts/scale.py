@@ -120,14 +120,22 @@ class Scale:
         room = max(1, room)
         if self.kind == "linear":
             step = nice_step(span / max(1, room - 1))
-            first = math.ceil(self.low / step - 1e-9)
-            count = math.floor(self.high / step + 1e-9) - first + 1
-            return [(first + i) * step for i in range(count)][:room] or [self.low]
+            ticks = self._multiples(step)
+            if len(ticks) < 2 <= room:
+                # One label does not say how long the axis is; the next smaller step gives two or three.
+                finer = self._multiples(nice_step(step / 2.5))
+                ticks = finer if len(finer) <= room else ticks
+            return ticks[:room] or [self.low]
         step = next((s for s in _STEPS if span / s + 1 <= room), _STEPS[-1])
         top = math.floor(self.high / step) * step
         ticks = [float(tick) for tick in range(top, math.ceil(self.low) - 1, -step)][::-1]
         # The ends serve as ticks where fewer than two multiples lie inside.
         return ticks if len(ticks) > 1 else [self.low, self.high][-room:]
+
+    def _multiples(self, step: float) -> list[float]:
+        first = math.ceil(self.low / step - 1e-9)
+        count = math.floor(self.high / step + 1e-9) - first + 1
+        return [(first + i) * step for i in range(count)]
 
     def label(self, value: float, room: int = 5) -> str:
         """Return the value as text of at most `room` characters: 1e-12 on a log axis, else a short plain number."""

@@ -135,3 +135,10 @@ def test_reset_forgets_the_range() -> None:
     scale.include(np.array([-1.0, 0.0]))
     assert scale.low == -LEAST_DECADES
     assert math.isclose(scale.high, 0)
+
+
+def test_an_axis_of_a_round_length_less_one_has_more_than_one_label() -> None:
+    # A script of 500 steps may have its last row at 499, where a step of 500 would leave the label 0 alone.
+    assert Scale("linear", 0.0, 499.0).ticks(3) == [0.0, 200.0, 400.0]
+    assert Scale("linear", 0.0, 500.0).ticks(3) == [0.0, 500.0]
+    assert Scale("linear", 0.0, 0.9).ticks(2) == [0.0, 0.5]

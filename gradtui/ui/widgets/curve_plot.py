@@ -224,10 +224,11 @@ class CurvePlot(CellChart):
 
     @property
     def names_without_room(self) -> list[Content]:
-        """Return the same where the chart is too low for a legend with all curves of one run."""
+        """Return the same where the chart is so low that a legend of all curves may have no place."""
         frame, names = self.frame, self.names
         signed = any(curve.sign for curve in self._given[0])
-        return names if frame is not None and not signed and len(names) > most_lines(frame.rows) else []
+        low = frame is not None and 1 < len(names) >= most_lines(frame.rows)
+        return names if low and not signed else []
 
     @property
     def signs(self) -> list[tuple[str, str]]:

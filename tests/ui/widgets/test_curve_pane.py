@@ -433,3 +433,20 @@ async def test_a_run_without_the_chosen_number_is_drawn_by_step(folder: Path) ->
         assert app.pane.heading.plain == "Loss · by time"
         assert app.plot.frame is not None
         assert app.plot.frame.high == pytest.approx(400, abs=2)
+
+
+async def test_a_chart_too_low_for_a_legend_names_its_curves_in_the_title(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        named = "Loss  ━ batch  ━ train  ━ test"
+        assert app.pane.heading.plain == "Loss"
+        await pilot.resize_terminal(80, 9)
+        await pilot.pause()
+        app.plot.draw_at_once()
+        await pilot.pause()
+        assert app.pane.heading.plain == named
+        assert named in app.text
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        app.plot.draw_at_once()
+        await pilot.pause()
+        assert app.pane.heading.plain == "Loss"

@@ -49,7 +49,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "travel": ((120, 36), "explode-relu-gain", (*TRAINED, "2", "b", "up")),
     "theory": ((120, 36), "sigmoid-20", (*LOOK, "m")),
     "layer": ((120, 36), "sigmoid-20", (*LOOK, "enter")),
-    "curves": ((120, 36), "relu-20", (*TRAINED, "3", "y", "v", "v", "left", "left", "left")),
+    "curves": ((120, 36), "relu-20", (*TRAINED, "3", "v", "v", "left", "left", "left")),
     "keys": ((120, 36), "sigmoid-20", (*TRAINED, "2", "?")),
     "light": ((120, 36), "sigmoid-20", TRAINED),
     "sixteen": ((120, 36), "sigmoid-20", TRAINED),

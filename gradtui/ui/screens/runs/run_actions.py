@@ -171,6 +171,8 @@ class RunActions:
 
     def undelete(self) -> None:
         """Restore what was deleted last."""
+        # The message of the deletion, which says that u restores, would be untrue from now on.
+        self._screen.app.clear_notifications()
         self._do(partial(undelete_runs, self._root))
 
     def stop(self) -> None:

@@ -217,6 +217,7 @@ async def test_deleted_runs_return(three: list[Path]) -> None:
         await pilot.press("u")
         await until(pilot, lambda: names(screen) == ["gamma", "beta", "alpha"])
         await until(pilot, lambda: "restore" not in screen_text(app).splitlines()[-1])
+        assert not any("u restores" in toast.message for toast in app._notifications)
         await pilot.press("u")
         await until(pilot, lambda: "nothing was deleted" in screen_text(app))
 

@@ -101,8 +101,7 @@ class CompareScreen(OneAnswer["Path | None"]):
         for followed in self.followed_runs:
             followed.pace = PAINT_SECONDS
             self.run_worker(partial(_follow, followed), thread=True, group="follow")
-        # A message, since the timer's own task would paint beside a key that paints.
-        self.set_interval(PAINT_SECONDS, partial(self.call_later, self.paint_fresh))
+        self.set_interval(PAINT_SECONDS, self._paint_soon)
 
     def on_unmount(self) -> None:
         """End the reading threads."""
@@ -119,6 +118,14 @@ class CompareScreen(OneAnswer["Path | None"]):
             self.notify(followed.problem, severity="error", markup=False)
             followed.problem = ""
         self._fresh.add(followed)
+
+    def _paint_soon(self) -> None:
+        """Send a message that paints, since the timer's own task would paint beside a key that paints.
+
+        Each message to a screen beneath a dialog makes Textual paint both, so none is sent without need.
+        """
+        if self._fresh and self.is_current:
+            self.call_later(self.paint_fresh)
 
     async def paint_fresh(self) -> None:
         """Paint what is new of any run; then let the readers of those go on."""

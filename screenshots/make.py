@@ -34,13 +34,13 @@ TRAINED = ("space", "~")
 LOOK = (*TRAINED, "2", *("right",) * 7)
 """The eighth layer pointed at."""
 
-CHECKED = 8.0
-"""Seconds in which the runs that are compared have been diagnosed."""
+STILL = 4.0
+"""A screen that has not changed for so many seconds shows all that was read and diagnosed."""
 
 THEMES = {"light": "gradtui-light", "sixteen": "ansi-dark"}
 """Of pictures that are not in gradtui's own dark."""
 
-# name: (size, preset, keys); "~" waits until nothing trains any more, "-" for what is still being checked
+# name: (size, preset, keys); "~" waits until nothing trains any more, "-" for what is still being read or checked
 PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "lab": ((120, 36), "sigmoid-20", TRAINED),
     "narrow": ((80, 24), "sigmoid-20", TRAINED),
@@ -141,7 +141,17 @@ async def _until_ended(pilot: Pilot[None], lab: LabScreen) -> None:
         if time.monotonic() > end:
             raise TimeoutError("the run did not end")
         await pilot.pause(0.1)
-    await pilot.pause(1.0)  # the curves are drawn at most twice a second
+    await _until_still(pilot)
+
+
+async def _until_still(pilot: Pilot[None]) -> None:
+    """Wait until the screen has not changed for a while, two minutes at most."""
+    end, since, before = time.monotonic() + 120, time.monotonic(), ""
+    while time.monotonic() < min(end, since + STILL):
+        now = "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+        if now != before or "reading" in now:
+            before, since = now, time.monotonic()
+        await pilot.pause(0.1)
 
 
 async def take(name: str) -> Path:
@@ -159,7 +169,7 @@ async def take(name: str) -> Path:
             if key == "~":
                 await _until_ended(pilot, lab)
             elif key == "-":
-                await pilot.pause(CHECKED)
+                await _until_still(pilot)
             else:
                 await pilot.press("question_mark" if key == "?" else key)
                 await pilot.pause(0.5)

@@ -26,7 +26,7 @@ NOTE_KEY = Binding(
 """The key that every screen with a run has."""
 
 LIVE_KEY = Binding(
-    "escape", "live", "live", key_display="esc", tooltip="Go back to the newest step.", id="lab.live"
+    "escape", "live", "newest", key_display="esc", tooltip="Go back to the newest step.", id="lab.live"
 )
 """The key that leads back to the newest step; it stands before the one that leads back from the screen."""
 

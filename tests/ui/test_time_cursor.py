@@ -161,7 +161,7 @@ async def test_the_layer_page_and_its_neighbours(make_run: MakeRun) -> None:
         assert isinstance(page, LayerScreen)
         assert "esc back" in screen_text(app)
         page.cursor.go_to(50)
-        await until(pilot, lambda: "esc live  q back" in screen_text(app))
+        await until(pilot, lambda: "esc newest  q back" in screen_text(app))
         assert "esc back" not in screen_text(app), "esc has one meaning at a time"
         await pilot.press("escape")
         assert not page.cursor.in_the_past, "first back to the newest step"

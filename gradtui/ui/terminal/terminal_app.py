@@ -23,6 +23,7 @@ from textual.dom import DOMNode, NoScreen
 from textual.driver import Driver
 from textual.errors import NoWidget
 from textual.filter import LineFilter
+from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.notifications import SeverityLevel
 from textual.reactive import var
@@ -235,19 +236,14 @@ class TerminalApp(App[None]):
 
     def _get_screen(self, screen: Screen[Any] | str) -> tuple[Screen[Any], AwaitMount]:
         if isinstance(screen, Screen) and not screen.is_running:
-            self._set_breakpoints(screen)
+            set_breakpoints(screen, self.size)
         return super()._get_screen(screen)
 
-    def _set_breakpoints(self, screen: Screen[Any]) -> None:
-        """Give a screen the classes of the terminal's size before its first frame.
-
-        Textual sets them after it: the screen would be painted in another layout first, and styled twice.
-        """
-        for size, breakpoints in (
-            (self.size.width, screen.HORIZONTAL_BREAKPOINTS),
-            (self.size.height, screen.VERTICAL_BREAKPOINTS),
-        ):
-            screen.add_class(*screen._get_breakpoint_classes(size, breakpoints or []), update=False)
+    def _check_resize(self) -> None:
+        if self._resize_event is not None:
+            for screen in self.screen_stack:
+                set_breakpoints(screen, self._resize_event.size)
+        super()._check_resize()
 
     def pop_screen(self) -> AwaitComplete:
         """Leave a screen, and show what waited for it to close."""
@@ -287,6 +283,22 @@ class TerminalApp(App[None]):
 
 def _is_left(node: MessagePump) -> bool:
     return node._closing or getattr(node, "_pruning", False)
+
+
+def set_breakpoints(screen: Screen[Any], size: Size) -> None:
+    """Give a screen the classes of the terminal's size before it is laid out.
+
+    Textual sets them after it: the screen would first be painted in the layout of another size, and its widgets would
+    fit their texts to that.
+    """
+    classes: dict[str, bool] = {}
+    for extent, breakpoints in (
+        (size.width, screen.HORIZONTAL_BREAKPOINTS or []),
+        (size.height, screen.VERTICAL_BREAKPOINTS or []),
+    ):
+        classes |= dict.fromkeys((name for _, name in breakpoints), False)
+        classes |= dict.fromkeys(screen._get_breakpoint_classes(extent, breakpoints), True)
+    screen.update_classes(classes, update=screen.is_running, animate=False)
 
 
 def after_paint(app: App[Any], go_on: Continue) -> None:

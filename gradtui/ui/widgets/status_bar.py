@@ -169,7 +169,7 @@ class StatusBar(TitleLine):
         short = Content.assemble((mark, colour), f" step {p.step:,}" + (f"/{p.steps:,}" if p.steps else ""))
         where = [
             Content.styled(text, "$accent reverse")
-            for text in (f" ◷ looking at step {at:,} · esc live ", f" ◷ step {at:,} · esc live ")
+            for text in (f" ◷ looking at step {at:,} · esc newest ", f" ◷ step {at:,} · esc newest ")
         ]
         for told, stands in ((where[0], right), (where[1], right), (where[1], short)):
             both = told + "  " + stands

@@ -258,7 +258,7 @@ class FollowedRun:
                 text = ", ".join(f"{path.rpartition('.')[2]} {show(path, v)}" for path, v in changes.items())
                 if not first:
                     text += f" from step {event.get('step', 0):,}"
-                    self._announcements.append(("", text, "information"))
+                    self._announcements.append(("changed", text, "information"))
             elif event.get("event") == "refused" and not first:
                 self._announcements.append(("refused", str(event.get("reason", "")), "error"))
         self._events_read = len(snapshot.events)

@@ -1,4 +1,4 @@
-"""Delay notifications while a dialog is open, and show equal ones once."""
+"""Delay notifications while a dialog is open, show equal ones once, and of those with one title the newest."""
 
 from __future__ import annotations
 
@@ -35,9 +35,15 @@ class Toasts:
             return
         self._sent = {same: now}
         if not isinstance(self._app.screen, ModalScreen):
+            self._replace(title)
             show()
         elif len(self._held) < MOST_HELD and all(same != held for held, _ in self._held):
             self._held.append((same, show))
+
+    def _replace(self, title: str) -> None:
+        """Remove the notification with this title, such as the one of the last change, which is no longer of use."""
+        for one in [one for one in self._app._notifications if title and one.title == title]:
+            self._app._unnotify(one, refresh=False)
 
     def release(self) -> None:
         """Show what waited for a dialog, if none is open any more."""

@@ -26,3 +26,13 @@ async def test_equal_notifications_stand_once_and_those_of_a_dialog_come_after_i
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is lab and len(app._notifications) == 2)
         assert [one.message for one in app._notifications] == ["saved", "later"]
+
+
+async def test_a_notification_takes_the_place_of_the_one_with_its_title() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await lab_of(pilot)
+        for title, text in (("changed", "lr 0.002"), ("copied", "relu"), ("changed", "lr 0.003")):
+            app.notify(text, title=title, timeout=60)
+            await pilot.pause(0.1)
+        assert [one.message for one in app._notifications] == ["relu", "lr 0.003"]

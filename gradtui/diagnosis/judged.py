@@ -11,12 +11,10 @@ from numpy.typing import ArrayLike
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.rules.case import Case
 from gradtui.diagnosis.thresholds import FEWEST_LOSSES, WARMUP_STEPS
+from gradtui.runs.follower import CURVE_BUCKETS
 from gradtui.runs.reader import Run
 from gradtui.runs.summary import Summary
 from gradtui.words import plain_exponents, several
-
-CURVE_POINTS = 400
-"""The points of a curve over the whole run, as the screens have them."""
 
 MOST_GROWTH = 1e6
 """A training is not healthy if its total gradient norm is this many times that of the first step."""
@@ -104,14 +102,14 @@ def objection_to(losses: ArrayLike, norms: ArrayLike) -> str:
 
 
 def objection_of(run: Run) -> str:
-    """Return the same reason for a run as it stands on disk now."""
+    """Return the same reason for a run as it stands on disk now, from the curves that the screens have of it."""
 
     def values(name: str) -> ArrayLike:
         table = run.scalar_table(name)
         if name not in table.columns or not table.rows:
             return np.zeros(0)
         column = table.columns.index(name)
-        return table.summary(0, table.rows, CURVE_POINTS).mean[:, column].astype(float)
+        return table.summary(0, table.rows, CURVE_BUCKETS).mean[:, column].astype(float)
 
     return objection_to(values("loss"), values("grad_norm"))
 

@@ -35,19 +35,21 @@ class Toasts:
             return
         self._sent = {same: now}
         if not isinstance(self._app.screen, ModalScreen):
-            self._replace(title)
-            show()
-        elif len(self._held) < MOST_HELD and all(same != held for held, _ in self._held):
+            self._show(title, show)
+            return
+        self._held = [(held, later) for held, later in self._held if not title or held[0] != title]
+        if len(self._held) < MOST_HELD and all(same != held for held, _ in self._held):
             self._held.append((same, show))
-
-    def _replace(self, title: str) -> None:
-        """Remove the notification with this title, such as the one of the last change, which is no longer of use."""
-        for one in [one for one in self._app._notifications if title and one.title == title]:
-            self._app._unnotify(one, refresh=False)
 
     def release(self) -> None:
         """Show what waited for a dialog, if none is open any more."""
         if self._held and not isinstance(self._app.screen, ModalScreen):
             held, self._held = self._held, []
-            for _, show in held:
-                show()
+            for (title, _), show in held:
+                self._show(title, show)
+
+    def _show(self, title: str, show: Callable[[], None]) -> None:
+        """Show a notification in the place of the one with its title, such as that of the change before."""
+        for one in [one for one in self._app._notifications if title and one.title == title]:
+            self._app._unnotify(one, refresh=False)
+        show()

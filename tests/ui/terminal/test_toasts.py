@@ -36,3 +36,10 @@ async def test_a_notification_takes_the_place_of_the_one_with_its_title() -> Non
             app.notify(text, title=title, timeout=60)
             await pilot.pause(0.1)
         assert [one.message for one in app._notifications] == ["relu", "lr 0.003"]
+        await app.push_screen(LogScreen("log", ["a line"]))
+        for text in ("lr 0.004", "lr 0.005"):
+            app.notify(text, title="changed", timeout=60)
+        await pilot.pause(0.1)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app._notifications) == 2)
+        assert [one.message for one in app._notifications] == ["relu", "lr 0.005"], "after a dialog too"

@@ -128,13 +128,7 @@ class StatusBar(TitleLine):
                     break
         if step:
             right += Content(step)
-            tail = Content("")
-            if p.state == "running" and p.rate > 0:
-                tail += Content.styled(
-                    f"  {p.rate:,.3g}/s" if p.rate < 1000 else f"  {p.rate:,.0f}/s", "$secondary"
-                )
-                if p.seconds_left is not None and width >= 70:
-                    tail += Content.styled(f"  {seconds(p.seconds_left)} left", "$secondary")
+            tail = self._tail(width - left.cell_length - right.cell_length - 2)
             room = width - left.cell_length - right.cell_length - tail.cell_length - 3
             if p.steps and room >= 8 and p.state in ("running", "paused"):
                 right += Content(" ") + bar(p.step / p.steps, min(24, room))
@@ -145,6 +139,17 @@ class StatusBar(TitleLine):
         left = self._left(max(width // 2 - 2, width - right.cell_length - 2))
         gap = max(2, width - left.cell_length - right.cell_length)
         return left + Content(" " * gap) + right
+
+    def _tail(self, room: int) -> Content:
+        """Return the rate and the time left of a run that trains, or as many of them as fit whole."""
+        p, tail = self.progress, ""
+        if p.state != "running" or p.rate <= 0:
+            return Content("")
+        rate = f"  {p.rate:,.3g}/s" if p.rate < 1000 else f"  {p.rate:,.0f}/s"
+        left = f"  {seconds(p.seconds_left)} left" if p.seconds_left is not None else ""
+        for part in (rate, left):
+            tail += part if len(tail + part) <= room else ""
+        return Content.styled(tail, "$secondary")
 
     def _words(self, room: int) -> str:
         """Return the words for the state in so many columns; why a run diverged is among the findings too."""

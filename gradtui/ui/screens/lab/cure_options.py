@@ -99,7 +99,10 @@ def _cure_of(offer: CureOffer) -> Cure:
 
 
 def _fork_before_divergence(run: Path) -> Fork | None:
-    """Return a fork from before the divergence of a run that diverged."""
+    """Return a fork from before the divergence of a run that diverged.
+
+    There is none if the only checkpoint is that of step 0: it would do the same as to start again.
+    """
     from gradtui.runs.events import EventLog, rollback_step
     from gradtui.training.checkpoints.files import CheckpointError
     from gradtui.training.forks import fork_of
@@ -109,9 +112,10 @@ def _fork_before_divergence(run: Path) -> Fork | None:
     if rollback_step(log.entries) is None:
         return None
     try:
-        return fork_of(run)
+        fork = fork_of(run)
     except (RunError, CheckpointError, OSError):
         return None
+    return fork if fork.step else None
 
 
 def _applies_midway(fork: Fork, cure: Cure) -> bool:

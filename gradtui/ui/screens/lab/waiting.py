@@ -47,18 +47,28 @@ class WaitingNote(Static):
 
 
 def waiting_for(run: FollowedRun) -> Content:
-    """Return what a run without a step is waiting for; "" if it will take none."""
+    """Return what a run without a step is waiting for, or that it ended without one; "" if it has steps."""
     snapshot = run.snapshot
-    if not run.live:
-        return Content("")
     if snapshot is None:
-        return Content(PHASES[""])
+        return Content(PHASES[""] if run.live else "")
+    if not run.live:
+        return _ended(run) if not snapshot.step else Content("")
     phase = snapshot.status.phase
     if phase == "pretraining":
         now = next((event for event in reversed(snapshot.events) if event.get("phase") == phase), None)
         if now is not None:
             return _pretraining(now)
+    if run.state == "paused" and phase == "training":
+        return Content("Paused before the first step.\nspace resumes the training.")
     return Content(PHASES.get(phase, f"{phase} …"))
+
+
+def _ended(run: FollowedRun) -> Content:
+    """Return that a run ended before it had a step."""
+    said = f"{run.state.capitalize()} before the first step."
+    if run.state in ("failed", "died") and not run.script:
+        said += "\nL shows what its trainer printed."
+    return Content(said)
 
 
 def _pretraining(now: Event) -> Content:

@@ -22,6 +22,7 @@ from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.study.cure_study import cure_study
 from gradtui.study.trials import CureTrial
+from gradtui.training.forks import Fork
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.cure_options import CureListScreen, cure_options
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
@@ -199,6 +200,20 @@ def test_an_advised_cure_is_listed_as_it_was_advised_and_only_once(make_run: Mak
     assert (first.cure.why, first.experiment.optimizer.lr) == (slower.why, 3e-4)
     assert "0.0003" in first.line(experiment)
     assert slower.key not in {other.cure.key for other in others}
+
+
+@pytest.mark.parametrize(("step", "midway"), [(0, []), (5, ["clip the gradient's norm, from step 5 on"])])
+def test_a_cure_is_not_listed_twice_from_the_start(
+    step: int, midway: list[str], make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment, folder = resolve("explode-relu-gain"), make_run(steps=20)
+    monkeypatch.setattr("gradtui.runs.events.rollback_step", lambda events: step)
+    monkeypatch.setattr(
+        "gradtui.training.forks.fork_of", lambda run: Fork(run, step, run / "checkpoint", experiment)
+    )
+    options = cure_options(folder, experiment, [offer_of(cure("clip-norm"), experiment)])
+    assert [one.title for one in options if " from step " in one.title] == midway
+    assert len({one.key for one in options}) == len(options)
 
 
 async def test_the_list_of_cures_says_what_came_of_trials_and_puts_the_best_first(make_run: MakeRun) -> None:

@@ -39,6 +39,20 @@ async def test_opens_on_the_default_experiment_and_says_which_key_trains() -> No
         assert "83,850 parameters" in text
 
 
+async def test_a_run_without_a_step_says_that_it_is_paused_or_has_ended(make_run: MakeRun) -> None:
+    stopped, paused = make_run(steps=0, end="stopped"), make_run(steps=0, end=None)
+    writer = RunWriter(paused, {})
+    writer.event("paused")
+    writer.close()
+    app = GradtuiApp(attach=stopped)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "Stopped before the first step." in screen_text(app))
+        lab.open_run(paused, adopt=True)
+        await until(pilot, lambda: "Paused before the first step." in screen_text(app))
+        assert "Stopped" not in screen_text(app)
+
+
 async def test_keys_pressed_before_the_lab_is_there_are_not_lost() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:

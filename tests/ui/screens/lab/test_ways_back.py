@@ -140,6 +140,13 @@ def test_a_long_way_is_shown_by_its_end() -> None:
             ),
             "gradtui  broken ✖ failed: a long reason why this script has ended · L log",
         ),
+        # The time left is left out whole where it does not fit.
+        (
+            RunProgress(
+                "long-sigmoid", "digits", "running", "training", 479, 60_000, 57.4, 1037.0, judgement=CLEAN
+            ),
+            "gradtui  long-sigmoid ● training  ✓ no problems  step 479/60,000  57.4/s",
+        ),
     ],
 )
 async def test_the_first_line_cuts_no_word_and_wastes_no_room(progress: RunProgress, shown: str) -> None:

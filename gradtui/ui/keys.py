@@ -361,8 +361,11 @@ GRADIENT_KEYS: list[BindingType] = [
 ]
 """The keys of the charts of the layers."""
 
-FIXING_KEYS = frozenset({"lab.why", "lab.treat", "lab.try-all", "lab.repair", "lab.first-bad"})
-"""The ids of the keys that follow in the key line once a problem was found."""
+FIXING_KEYS = frozenset({"lab.why", "lab.treat", "lab.try-all", "lab.first-bad"})
+"""The ids of the keys that follow in the key line once a problem was found; 80 columns have room for all of them."""
+
+REPAIR = "lab.repair"
+"""The id of the key that comes after these."""
 
 LEADING_BACK = frozenset({"lab.live", "lab.back", "lab.alone"})
 """The ids of the keys that lead back to where the person was, or to the other one of two runs."""
@@ -380,7 +383,7 @@ def rank_of(active: ActiveBinding, screen: Screen[Any], *, found: bool) -> int:
         return 0
     if active.binding.id in LEADING_BACK or (found and active.binding.id in FIXING_KEYS):
         return 1
-    if active.binding.id == "lab.plane":
+    if active.binding.id == "lab.plane" or (found and active.binding.id == REPAIR):
         return 2
     if active.node is screen.app:
         return {"quit": 6, "command_palette": 7}.get(active.binding.action, 3)

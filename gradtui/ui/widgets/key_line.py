@@ -18,6 +18,9 @@ from textual.widget import Widget
 NARROW = 100
 """The number of columns below which the keys stand closer together, without the key of the palette."""
 
+LIST_KEYS, QUIT = "toggle_keys", "quit"
+"""The actions of the key that lists all keys, and of the way out of the first screen, which has no other."""
+
 
 @dataclass(frozen=True)
 class KeyEntry:
@@ -37,7 +40,10 @@ class KeyEntry:
 
 
 class KeyLine(Widget):
-    """The KeyLine shows as many keys as fit, and at the right the key of the command palette."""
+    """The KeyLine shows as many keys as fit, and at the right the key of the command palette.
+
+    Whatever has to be left out, two keys stay: the one that lists all keys, and the way out of the screen.
+    """
 
     DEFAULT_CSS = """
     KeyLine {
@@ -47,6 +53,9 @@ class KeyLine(Widget):
     """
 
     entries: reactive[tuple[KeyEntry, ...]] = reactive(())
+
+    _staying: set[str] = set()
+    """The keys of the entries that are never left out."""
 
     def on_mount(self) -> None:
         """Read the keys now, whenever they change, and whenever a pane fills the screen."""
@@ -64,6 +73,13 @@ class KeyLine(Widget):
                 found = {binding.action: KeyEntry(binding.key, shown, "all panes"), **found}
             elif binding.show and binding.action not in found:
                 found[binding.action] = KeyEntry(binding.key, shown, binding.description, enabled)
+        self._staying = {
+            entry.key
+            for action, entry in found.items()
+            if action in (LIST_KEYS, QUIT) or entry.key == "escape" or entry.words == "all panes"
+        }
+        if "escape" in self._staying and QUIT in found:
+            self._staying.discard(found[QUIT].key)
         self.entries = tuple(found.values())
 
     @property
@@ -81,13 +97,22 @@ class KeyLine(Widget):
         if palette is not None:
             last = (width - palette.content().cell_length, palette)
             width = last[0] - gap
-        for entry in self.entries:
-            length = entry.content().cell_length
-            if column + length > width:
-                break
+        for entry in self._fitting(width, gap):
             placed.append((column, entry))
-            column += length + gap
+            column += entry.content().cell_length + gap
         return [*placed, last] if last is not None else placed
+
+    def _fitting(self, width: int, gap: int) -> list[KeyEntry]:
+        """Return the first entries that fit, and in their turn those that stay."""
+        lengths = {entry: entry.content().cell_length + gap for entry in self.entries}
+        room = width + gap - sum(length for entry, length in lengths.items() if entry.key in self._staying)
+        shown = []
+        for entry, length in lengths.items():
+            if entry.key not in self._staying:
+                room -= length
+            if room >= 0 or entry.key in self._staying:
+                shown.append(entry)
+        return shown
 
     def render(self) -> Content:
         """Return the line."""

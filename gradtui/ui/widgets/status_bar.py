@@ -42,6 +42,9 @@ LEAST_TITLE = 20
 NOTICE_SECONDS = 2.0
 """The time for which a notice replaces the state."""
 
+NEWS_SECONDS = 5.0
+"""The time for which news of the run replaces its state: nobody waits for them as for the answer to a key."""
+
 
 @dataclass(frozen=True)
 class RunProgress:
@@ -64,6 +67,8 @@ class RunProgress:
     """The places through which the person came here, as a breadcrumb before the title."""
     judgement: Judgement | None = None
     """What the diagnosis says of the run at the newest step; None before its first."""
+    edited: str = ""
+    """That the builder has something else than the run trained, and its name if it has another one; "" if not."""
 
 
 class TitleLine(Widget):
@@ -91,11 +96,11 @@ class StatusBar(TitleLine):
     notice: reactive[str] = reactive("")
     """What is said instead of the state for a moment."""
 
-    def say(self, notice: str) -> None:
+    def say(self, notice: str, seconds: float = NOTICE_SECONDS) -> None:
         """Show a sentence instead of the state for a moment."""
         self.notice = notice
         self._said += 1
-        self.set_timer(NOTICE_SECONDS, partial(self._unsay, self._said))
+        self.set_timer(seconds, partial(self._unsay, self._said))
 
     _said = 0
 
@@ -107,10 +112,9 @@ class StatusBar(TitleLine):
         """Return the name on the left; state, step, bar, rate and time left on the right."""
         p, width = self.progress, self.content_size.width
         mark, colour = STATE_MARKS.get(p.state, STATE_MARKS["idle"])
-        left = self._left(width // 2 - 2)
         if self.notice:
-            right = Content.styled(self.notice, "bold $warning")
-            return left + Content(" " * max(2, width - left.cell_length - right.cell_length)) + right
+            return self._with_notice(width)
+        left = self._left(width // 2 - 2)
         step = ""
         if p.state != "idle" and p.step:
             step = f"  step {p.step:,}" + (f"/{p.steps:,}" if p.steps else "")
@@ -151,6 +155,13 @@ class StatusBar(TitleLine):
             tail += part if len(tail + part) <= room else ""
         return Content.styled(tail, "$secondary")
 
+    def _with_notice(self, width: int) -> Content:
+        """Return the notice, which matters most for its moment, and before it as much of the name as fits."""
+        notice = Content.styled(self.notice, "bold $warning").truncate(width, ellipsis=True)
+        room = width - notice.cell_length - 2
+        left = self._left(min(room, width // 2 - 2)) if room >= LEAST_TITLE + 9 else Content("")
+        return left + Content(" " * (width - left.cell_length - notice.cell_length)) + notice
+
     def _words(self, room: int) -> str:
         """Return the words for the state in so many columns; why a run diverged is among the findings too."""
         words = self.progress.words
@@ -161,6 +172,11 @@ class StatusBar(TitleLine):
     def _left(self, columns: int) -> Content:
         """Return the way to what is shown and its name in so many columns, and where there is room for it, a detail."""
         p, width = self.progress, self.content_size.width
+        if p.edited:
+            # What the builder has is told apart from the run wherever there is room for it.
+            told = p.edited if columns - len(p.edited) >= LEAST_TITLE + 16 else "edited"
+            left = self.way((*p.trail, f"run {p.title}"), columns - len(told) - 3)
+            return left + Content.styled(f" · {told}", "$warning")
         left = self.way((*p.trail, p.title), columns)
         detail = Content.styled(f" · {p.detail}", "$secondary") if p.detail and width >= 100 else Content("")
         if columns > width // 2 - 2 and left.cell_length + detail.cell_length > columns:

@@ -28,7 +28,7 @@ from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import settings_of
 from gradtui.ui.terminal.terminal_app import TerminalApp, after_paint
 from gradtui.ui.widgets.stats_pane import StatsPane
-from gradtui.ui.widgets.status_bar import StatusBar, progress_of
+from gradtui.ui.widgets.status_bar import NEWS_SECONDS, StatusBar, progress_of
 from gradtui.ui.widgets.tab_line import TabLine
 from gradtui.words import printable
 
@@ -215,7 +215,29 @@ class RunView:
     def show_status(self) -> None:
         """Paint the first line."""
         draft = self._screen.query_one(Workbench).experiment
-        self._screen.query_one(StatusBar).progress = progress_of(self.run, draft, self.trail)
+        name = self._opened_name
+        edited = (f"edited: {name}" if name else "edited") if self.edited else ""
+        shown = replace(progress_of(self.run, draft, self.trail), edited=edited)
+        self._screen.query_one(StatusBar).progress = shown
+
+    def _show_news(self, run: FollowedRun) -> None:
+        """Say what has happened in the first line, where it covers no chart; a refusal needs more room than that."""
+        news = run.news()
+        if not run.live:
+            return  # The panes show the same.
+        keys = "w why · f fix it" if self.allows("fork_with_cure") else "w why"
+        for title, text, severity in news:
+            if severity == "error":
+                self._screen.notify(text, title=title, severity=severity, timeout=4, markup=False)
+            elif severity == "information":
+                self._screen.query_one(StatusBar).say(text, NEWS_SECONDS)
+        if found := [(title, text) for title, text, severity in news if severity == "warning"]:
+            codes = ", ".join(title for title, _ in found)
+            self._screen.query_one(StatusBar).say(f"found: {codes} · {keys}", NEWS_SECONDS)
+        app = self._screen.app
+        if found and settings_of(app).alerts and isinstance(app, TerminalApp):
+            for title, text in found:
+                app.alert(f"{run.folder.name}: {title}: {text}")
 
     async def paint(self) -> None:
         """Pass each pane its part of the run's state; do nothing before there is any."""
@@ -246,16 +268,7 @@ class RunView:
         findings.note = run.note
         judgement = diagnosis.judgement
         screen.query_one(TabLine).alarm = judgement.mark[0] if judgement.state == "problem" else ""
-        for title, text, severity in run.news():
-            # After the end of a run the panes show the same news, and a toast would only cover the curves.
-            if run.live:
-                screen.notify(text, title=title, severity=severity, timeout=4, markup=False)
-                if (
-                    severity == "warning"
-                    and settings_of(screen.app).alerts
-                    and isinstance(screen.app, TerminalApp)
-                ):
-                    screen.app.alert(f"{run.folder.name}: {title}: {text}")
+        self._show_news(run)
         screen.query_one(StatsPane).stats = run.stats
         screen.set_class(_shows_norms(run), "-norms")
         self._comparison.sync(run)

@@ -95,6 +95,8 @@ async def test_a_finding_that_begins_is_told_to_the_terminal(home: Path, wanted:
             writer.flush()
         await until(pilot, lambda: not followed._announcements)
         await pilot.pause()
+        assert "found: exploding · w why" in screen_text(app).splitlines()[0]
+        assert not app._notifications, "it would cover the charts"
         line = f"\x1b]9;{folder.name}: exploding: the gradient grows\x07"
         assert [text for text in sent if text.startswith("\x1b]9")] == ([line] if wanted else [])
     writer.close()
@@ -232,7 +234,7 @@ async def test_watched_script_is_shown_at_every_size(home: Path, size: tuple[int
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The notices of the first line, each of which is shown for a moment only."""
     notices: list[str] = []
-    monkeypatch.setattr(StatusBar, "say", lambda self, notice: notices.append(notice))
+    monkeypatch.setattr(StatusBar, "say", lambda self, notice, seconds=0: notices.append(notice))
     return notices
 
 

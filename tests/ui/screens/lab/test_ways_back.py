@@ -78,6 +78,7 @@ async def test_a_stopped_run_continues_with_space_and_an_edited_net_is_trained_a
         await pilot.press("1", "left")
         await until(pilot, lambda: "not trained yet" in screen_text(app))
         assert "of the run, not of the edited net" in screen_text(app)
+        assert "run sigmoid-20 · edited" in screen_text(app), "the first line"
         assert "space train" in screen_text(app)
         await pilot.press("space")
         assert (resumed, started) == ([folder], ["sigmoid-20"])
@@ -88,6 +89,7 @@ async def test_a_stopped_run_continues_with_space_and_an_edited_net_is_trained_a
         lab.workbench.take(load_preset("vanish-tanh-20"))
         await until(pilot, lambda: "vanish-tanh-20 · 21 layers" in screen_text(app))
         assert "of the run, not of vanish-tanh-20" in screen_text(app)
+        assert "run sigmoid-20 · edited: vanish-tanh-20" in screen_text(app)
 
 
 async def test_a_file_is_opened_by_its_path_which_tab_completes(
@@ -133,6 +135,16 @@ def test_a_long_way_is_shown_by_its_end() -> None:
                 "explode-relu-gain", "digits", "diverged", "diverged: the loss was NaN for 20 steps", 23, 120
             ),
             "gradtui  explode-relu-gain ✖ diverged  step 23/120",
+        ),
+        (
+            RunProgress("sigmoid-20", "digits", "finished", "finished", edited="edited: plain-21"),
+            "gradtui  run sigmoid-20 · edited: plain-21 ■ finished",
+        ),
+        (
+            RunProgress(
+                "sigmoid-20 with " + "x" * 60, state="finished", words="finished", edited="edited: a"
+            ),
+            "gradtui  run sigmoid-20 with xx…xxxxxxxxxxxxxxxxxxxxxx · edited: a ■ finished",
         ),
         (
             RunProgress(

@@ -222,9 +222,9 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
     @on(Workbench.Edited)
     def _edited(self, event: Workbench.Edited) -> None:
         """Send the running trainer the changes that it can apply at once."""
-        self.view.show_status()
         if self.view.edit(event.before, event.after):
             self.refresh_bindings()
+        self.view.show_status()
         self.query_one(NetPane).experiment = event.after
         self.query_one(ExpectedPane).show(event.after)
         if self.narrow and self.tabs.opened != "net" and event.before.net != event.after.net:

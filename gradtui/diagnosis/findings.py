@@ -101,12 +101,13 @@ REGISTRY = (
     ),
     FindingCode(
         "unstable-loss",
-        "the loss is worse than guessing again and again",
+        "the loss swings, or has risen again",
         "explodes",
         Explanation(
             "The steps are too long for the shape of the loss: they jump across its valleys, so it "
             "falls and rises again and again.",
-            "The loss swings above that of guessing, and the gradient norm has peaks at the same steps.",
+            "The loss swings above that of guessing, or it rises again after the net had learned. The gradient norm "
+            "has peaks at the same steps.",
             "Use a smaller learning rate, a warm-up, clipping or a larger batch.",
         ),
     ),

@@ -22,6 +22,7 @@ from gradtui.diagnosis.thresholds import (
     CLEAR_ERRORS,
     CONSTANT_SCATTER,
     FAR_ABOVE_CHANCE,
+    FEWEST_LOSS_STEPS,
     FEWEST_LOSSES,
     JUMPED_LOSS,
     LOSS_STEPS,
@@ -194,6 +195,26 @@ class LossCourse:
         deviation = float(np.percentile(np.abs(late - np.median(late)), 90))
         return varied and deviation <= CONSTANT_SCATTER * median_of_known(late)
 
+    # -- a loss that rises again
+
+    @cached_property
+    def lowest(self) -> LowestLevel | None:
+        """Return where the loss was lowest, by medians over a tenth of the run; None for a short run or for a loss
+        whose multiples mean nothing."""
+        span = max(FEWEST_LOSS_STEPS, len(self.values) // 10)
+        if not self.in_multiples or len(self.values) < 4 * span:
+            return None
+        starts = range(0, len(self.values) - span + 1, span // 2)
+        medians = [median_of_known(self.values[at : at + span]) for at in starts]
+        row = starts[int(np.argmin(medians))]
+        now = self.values[-span:]
+        return LowestLevel(
+            slice(row, row + span),
+            min(medians),
+            median_of_known(now),
+            loss_fall(now, self.values[row : row + span]),
+        )
+
     # -- falling without end
 
     @cached_property
@@ -220,6 +241,20 @@ class LossCourse:
             return None
         below = np.flatnonzero(self.series.values < -NO_FLOOR_FALL * size)
         return int(below[0]) if len(below) else int(broken[0])
+
+
+@dataclass(frozen=True)
+class LowestLevel:
+    """A LowestLevel says where a loss was lowest, and by how much it has risen since."""
+
+    rows: slice
+    """The rows of the stretch in which it was lowest, among those with a finite loss."""
+    level: float
+    """The median loss of that stretch."""
+    now: float
+    """The median loss of the newest stretch, which is as long."""
+    rise: float
+    """`now` minus `level`; 0 if the difference may be chance."""
 
 
 def loss_fall(before: Floats, now: Floats) -> float:

@@ -127,6 +127,12 @@ UNSTABLE_END_SHARE = 0.25
 SMOOTHED_STEPS = 5
 """The lowest loss before is the lowest median over this many steps (or a twentieth of the run), so that one lucky batch
 does not count."""
+LOST_LOSS, LOST_ACCURACY = 0.25, 0.1
+"""A net has lost what it had learned if its loss has risen by the first share of the loss of guessing, over a tenth of
+the run, and the accuracy of its batches has fallen by the second."""
+RAISED_RATE = 1.5
+"""A learning rate that grows by this factor from one step to the next was raised; a warm-up grows by less after its
+first steps."""
 SPIKE_RATIO = 50.0
 """A gradient norm that is this many times its median is a spike (SCIENCE.md, rules 3 and 7)."""
 LONE_SPIKE_RATIO = 100.0

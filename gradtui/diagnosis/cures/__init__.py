@@ -49,6 +49,12 @@ def _first(exp: Experiment | None, measured: Measured, fault: Fault) -> CureOffe
     return whole(exp, measured, fault) if exp else None
 
 
+def _first_for_breaking(exp: Experiment | None, measured: Measured) -> list[Wanted]:
+    """Return the first cures of a training that large steps break; a rate that was raised is lowered first."""
+    first = _first(exp, measured, "steep" if measured.steep else "breaks")
+    return [rates.smaller(exp, measured), first] if measured.raised else [first]
+
+
 def for_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
     """Return cures for a gradient that vanishes over depth from the start; in deep nets the structure comes first."""
     activations: list[Wanted] = ["relu"]
@@ -94,7 +100,6 @@ def for_exploding(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple
     If the profile is steep from the start, the first cures flatten it; if it is even and the rate breaks the training,
     the first is a smaller rate, then clipping.
     """
-    first = _first(exp, measured, "steep" if measured.steep else "breaks")
     rate: list[Wanted] = [rates.smaller(exp, measured), "clip-norm"]
     flat: list[Wanted] = ["orthogonal", "pre-norm", "shortcuts", "batch-norm", "layer-norm"]
     wanted: list[Wanted] = ["mean-loss"]
@@ -108,7 +113,8 @@ def for_exploding(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple
         wanted += [*rate, *flat]
     if exp and exp.optimizer.loss == "sum":
         wanted.append("smaller-batch")
-    return offers(exp, [first, *wanted, "lstm", "gru", "fewer-layers"], HEALTHY_DECADES, measured)
+    wanted = [*_first_for_breaking(exp, measured), *wanted, "lstm", "gru", "fewer-layers"]
+    return offers(exp, wanted, HEALTHY_DECADES, measured)
 
 
 def for_nonfinite(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
@@ -129,8 +135,7 @@ def for_unstable_loss(exp: Experiment | None, measured: Measured = UNKNOWN) -> t
         "batch-norm",
         "layer-norm",
     ]
-    first = _first(exp, measured, "steep" if measured.steep else "breaks")
-    return offers(exp, [first, *wanted], measured=measured)
+    return offers(exp, [*_first_for_breaking(exp, measured), *wanted], measured=measured)
 
 
 def for_dead_units(

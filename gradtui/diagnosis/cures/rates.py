@@ -134,6 +134,9 @@ def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
     if moved <= LARGEST_UPDATE:
         return None
     factor = min(max(moved / LARGEST_UPDATE, LEAST_FACTOR), LARGEST_FACTOR)
+    if measured.raised:
+        # The largest step says nothing about the experiment's own rate, since it was taken at a larger one.
+        factor = LEAST_FACTOR
     price = ""
     if math.isnan(moved):
         factor = UNKNOWN_FACTOR
@@ -145,8 +148,8 @@ def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
     if moved > LARGEST_UPDATE * LARGEST_FACTOR:
         price = "it may not be enough, since the rate is not the only cause of such a step; "
     price += f"what was not too fast before trains {times(math.log10(factor))} times slower."
-    rate = _rounded(exp.optimizer.lr / factor) if exp else 0.0
-    return CureOffer("smaller learning rate", {"optimizer.lr": rate} if exp else {}, why, price, "smaller-lr")
+    changes = {"optimizer.lr": _rounded(exp.optimizer.lr / factor)} if exp else {}
+    return CureOffer("smaller learning rate", changes, why, price, "smaller-lr")
 
 
 def reverses(offer: CureOffer, exp: Experiment, parent: Experiment) -> bool:

@@ -114,8 +114,9 @@ def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
 def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
     broken = [nonfinite.nonfinite(case), unstable.unstable_loss(case)]
     dead = units.dead_units(case)
+    risen = unstable.risen_again(case)
     if case.learned and not any(broken):
-        return _present(dead, weak_gradients.no_gradient(case), learning.degradation(case, partner))
+        return _present(risen, dead, weak_gradients.no_gradient(case), learning.degradation(case, partner))
     exploding = explosion.exploding(case) or without_loss.runaway_norm(case)
     if exploding or any(broken):
         # Dead or saturated units would be a consequence of the explosion.
@@ -133,9 +134,11 @@ def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
         cut_off,
         learning.overclipped(case),
     )
-    causes = causes or _present(explosion.spike(case))
-    if causes:
-        return causes
+    if causes or risen:
+        return _present(*causes, risen)
+    peak = explosion.spike(case)
+    if peak:
+        return [peak]
     if partner is not None and not case.evidence.finished:
         # Only the end of the run shows which of the two it is.
         return []

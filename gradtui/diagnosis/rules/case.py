@@ -28,6 +28,7 @@ from gradtui.diagnosis.thresholds import (
     MOST_WARMUP_STEPS,
     NEARLY_DONE_SHARE,
     NEARLY_DONE_STEPS,
+    RAISED_RATE,
     RECENT_UPDATES,
     RISEN_ANSWERS,
     STANDSTILL_UPDATE,
@@ -288,11 +289,17 @@ class Case:
         return Measured(
             update=self.recent_update,
             largest_update=self.largest_update,
+            raised=self._rate_is_raised,
             start=self.depth.start if len(self.depth) else float("nan"),
             steep=self.starts_steep,
             layers=layers,
             parent=self.evidence.parent,
         )
+
+    @property
+    def _rate_is_raised(self) -> bool:
+        experiment, rate = self.evidence.experiment, self.evidence.rate.values
+        return experiment is not None and len(rate) > 0 and rate[-1] > RAISED_RATE * experiment.optimizer.lr
 
     @property
     def gradient_word(self) -> str:

@@ -223,16 +223,14 @@ def _on_its_way(case: Case) -> bool:
 
 
 def _has_fallen_back(case: Case) -> bool:
-    """Return whether a finished run's loss fell in the second half and rose again to near that of guessing."""
-    loss = case.evidence.loss.values
-    span = max(FEWEST_LOSS_STEPS, len(loss) // 10)
-    if not case.evidence.finished or len(loss) < 4 * span or not case.loss.in_multiples:
-        return False
-    medians = [median_of_known(loss[at : at + span]) for at in range(0, len(loss) - span + 1, span // 2)]
-    now = loss[-span:]
-    lowest = int(np.argmin(medians)) * (span // 2)
-    risen = loss_fall(now, loss[lowest : lowest + span])
-    return bool(risen > 0 and median_of_known(now) > FALLEN_BACK_RATIO * min(medians))
+    """Return whether a finished run's loss has risen again from its lowest level to near that of guessing."""
+    lowest = case.loss.lowest
+    return (
+        case.evidence.finished
+        and lowest is not None
+        and lowest.rise > 0
+        and lowest.now > FALLEN_BACK_RATIO * lowest.level
+    )
 
 
 def _falls(case: Case, before: Floats, now: Floats) -> bool:

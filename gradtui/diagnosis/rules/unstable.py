@@ -1,15 +1,16 @@
-"""Find a loss that swings, or that has jumped and not recovered."""
+"""Find a loss that swings, that has jumped and not recovered, or that has risen again after the net had learned."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradtui.diagnosis import cures
 from gradtui.diagnosis.evidence import Floats
 from gradtui.diagnosis.findings import Finding
-from gradtui.diagnosis.loss import roughness_of, scatter_of
+from gradtui.diagnosis.loss import LowestLevel, roughness_of, scatter_of
 from gradtui.diagnosis.profile import median_of_known
 from gradtui.diagnosis.rules.case import Case, number
 from gradtui.diagnosis.rules.units import dead_layers
@@ -18,6 +19,10 @@ from gradtui.diagnosis.thresholds import (
     FEWEST_UNSTABLE_STEPS,
     JUMP_SCATTER,
     JUMPED_LOSS,
+    LEARNED_LOSS,
+    LOST_ACCURACY,
+    LOST_LOSS,
+    RAISED_RATE,
     SMOOTH_SHARE,
     SMOOTHED_STEPS,
     TARGET_RISE,
@@ -26,6 +31,7 @@ from gradtui.diagnosis.thresholds import (
     UNSTABLE_LOSS,
     UNSTABLE_SHARE,
 )
+from gradtui.words import setting
 
 JUMP_STEPS = 3
 """A loss has jumped if the median of this many losses is high, so that one odd batch does not count."""
@@ -52,6 +58,67 @@ def unstable_loss(case: Case) -> Finding | None:
     step, highest = jump
     words = f"The loss jumped to {number(highest)} at step {step:,} ({case.reference_text()}); {case.progress_text()}."
     return Finding.of("unstable-loss", step, (), words, offers, mild=case.started_learning)
+
+
+def risen_again(case: Case) -> Finding | None:
+    """Find the loss of an experiment that had learned and has lost much of it again, below the loss of guessing.
+
+    A script's loss may rise for good reasons (other data, another weight of a term), and its answers are not known.
+    """
+    lowest = case.loss.lowest
+    if not case.evidence.chance_loss > 0 or lowest is None or not case.past_warmup:
+        return None
+    guessing = case.chance_loss
+    if not (lowest.level <= LEARNED_LOSS * guessing and lowest.rise >= LOST_LOSS * guessing):
+        return None
+    steps = case.evidence.loss.steps[np.isfinite(case.evidence.loss.values)]
+    answers = ""
+    if len(case.evidence.accuracy):
+        best, now = (
+            _accuracy_in(case, steps[rows]) for rows in (lowest.rows, slice(-len(steps[lowest.rows]), None))
+        )
+        if not best - now >= LOST_ACCURACY:
+            return None
+        answers = f"; the accuracy of the batches fell from {best:.0%} to {now:.0%}"
+    step = int(steps[_row_of_rise(case.loss.values, lowest)])
+    words = (
+        f"The loss had fallen to {number(lowest.level)} and has risen to {number(lowest.now)} since step {step:,} "
+        f"({case.reference_text()}){answers}{_raised_rate(case, step)}."
+    )
+    offers = cures.for_unstable_loss(case.evidence.experiment, case.measured())
+    return Finding.of("unstable-loss", step, (), words, offers, mild=case.started_learning)
+
+
+def _row_of_rise(losses: Floats, lowest: LowestLevel) -> int:
+    """Return the row from which the loss is above the middle between its lowest and its present level.
+
+    The first long stretch whose median is that high is found first, since single losses are that high before.
+    """
+    first, middle = lowest.rows.start, lowest.level + 0.5 * lowest.rise
+    span = lowest.rows.stop - first
+    first += int(np.argmax(running_median(losses[first:], span) > middle))
+    first += int(np.argmax(running_median(losses[first:], SMOOTHED_STEPS) > middle))
+    return int(first + np.argmax(losses[first:] > middle))
+
+
+def _accuracy_in(case: Case, steps: NDArray[np.int64]) -> float:
+    """Return the median accuracy of the batches of these steps; NaN where it was not recorded."""
+    accuracy = case.evidence.accuracy
+    return median_of_known(accuracy.values[(accuracy.steps >= steps[0]) & (accuracy.steps <= steps[-1])])
+
+
+def _raised_rate(case: Case, step: int) -> str:
+    """Return in words that the learning rate was raised before this step; empty where it was not."""
+    rate = case.evidence.rate
+    before, after = rate.values[:-1], rate.values[1:]
+    raised = np.flatnonzero((after > RAISED_RATE * before) & (rate.steps[1:] <= step))
+    if not len(raised):
+        return ""
+    row = int(raised[-1])
+    return (
+        f". The learning rate was raised from {setting(float(before[row]))} to {setting(float(after[row]))} "
+        f"at step {int(rate.steps[row + 1]):,}"
+    )
 
 
 def swings(case: Case) -> tuple[int, float] | None:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from gradtui.diagnosis import Evidence, Series, diagnose
 from gradtui.diagnosis.loss import LossCourse, roughness_of, scatter_of
 from gradtui.diagnosis.rules import remarks
-from tests.support.evidence import codes, curve, evidence, live, only
+from tests.support.evidence import codes, curve, evidence, experiment, live, only
 
 RNG = np.random.default_rng(1)
 
@@ -270,6 +270,53 @@ class TestScaler:
     def test_steps_that_were_taken_are_not(self) -> None:
         found = only(self.made([0], [0, 118, 119]))
         assert (found.code, found.step) == ("nonfinite", 119)
+
+
+class TestLossThatRisesAgain:
+    """A net that learned, and then lost what it had learned, although its loss stays below that of guessing."""
+
+    @staticmethod
+    def run(*, now: float = 1.0, accuracy: float = 0.6, kept: float = 1.0, **more: Any) -> Evidence:
+        """Return a run whose loss falls to 0.05 until step 300 and is `now` from step 351 to step 700."""
+        loss = np.concatenate([curve(2.3, 0.05, steps=300), np.full(50, 0.05), np.full(350, now)])
+        answers = np.where(loss > 0.5 * now, accuracy, kept)
+        answers[:100] = 0.1
+        noisy = loss * (1 + noise(700, 0.05))
+        return evidence(loss=noisy, accuracy_series=Series.of(np.arange(1, 701), answers), **more)
+
+    def test_it_is_found_with_the_step_of_the_rise_and_both_accuracies(self) -> None:
+        found = only(self.run())
+        assert (found.code, found.severity, found.step) == ("unstable-loss", "warning", 351)
+        assert "fell from 100% to 60%" in found.evidence
+        assert "rate" not in found.evidence
+
+    def test_a_raised_rate_is_named_and_lowered_first(self) -> None:
+        rate = Series.of(np.arange(1, 701), np.where(np.arange(1, 701) > 350, 0.3, 0.03))
+        exp = experiment(net__repeat=10, net__activation="relu", optimizer__lr=0.03)
+        found = only(self.run(rate=rate, experiment=exp, update=0.1))
+        assert "raised from 0.03 to 0.3 at step 351" in found.evidence
+        assert found.cures[0].set == {"optimizer.lr": 0.01}
+
+    def test_single_high_losses_before_the_rise_are_not_its_beginning(self) -> None:
+        run = self.run()
+        run.loss.values[280:284] = 3.0
+        assert only(run).step == 351
+
+    def test_a_net_that_now_only_guesses_has_a_critical_finding(self) -> None:
+        assert only(self.run(now=2.3, accuracy=0.1)).severity == "critical"
+
+    def test_a_loss_alone_that_rises_is_no_fault_while_the_answers_stay(self) -> None:
+        assert codes(self.run(accuracy=0.97)) == []
+
+    def test_a_small_rise_is_no_fault(self) -> None:
+        assert codes(self.run(now=0.4, accuracy=0.85)) == []
+
+    def test_while_training_it_is_found_only_when_the_rise_has_lasted(self) -> None:
+        assert codes(live(self.run(), 360)) == []
+        assert codes(live(self.run(), 400)) == ["unstable-loss"]
+
+    def test_a_script_is_not_judged_by_it(self) -> None:
+        assert codes(self.run(experiment=None, chance_loss=math.nan)) == []
 
 
 def test_a_live_run_is_given_time_to_return_from_a_jump() -> None:

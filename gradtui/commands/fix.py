@@ -51,7 +51,7 @@ def _configure(parser: ArgumentParser) -> None:
         type=_rounds,
         default=ROUNDS,
         metavar="N",
-        help="take advice at most N times; 3 by default",
+        help="apply advice at most N times; 3 by default",
     )
     parser.add_argument(
         "-o",

@@ -57,11 +57,11 @@ def _print(experiment: Experiment, prediction: Prediction) -> None:
         back = f"{len(decades) - 1} steps back in time"
         said = compare_decades(decades[-1] - decades[0]).replace("at the output", "at the last step")
         said = said.replace("at the input", back)
-        of, of_what = "lag", "each hidden state, by steps back in time, the last one's being 1"
+        of, of_what = "lag", "each hidden state, relative to the last one, by steps back in time"
     else:
         decades = np.array(prediction.log10_profile)
         said = compare_decades(decades[0] - decades[-1])
-        of, of_what = "layer", "each hidden pre-activation, the last one's being 1"
+        of, of_what = "layer", "each hidden pre-activation, relative to the last one"
     print_sections(
         paper,
         [title, *prose(f"Expected: the gradient is {said}.", paper)],

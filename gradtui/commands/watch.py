@@ -230,7 +230,7 @@ def _chosen_changes(texts: Sequence[str], steps: int) -> list[str]:
         except WrongChange as error:
             raise BadInput(f"--try: {error}") from None
         if not change.parts:
-            raise BadInput("--try: names no change; expected lr=x0.1, say")
+            raise BadInput("--try: names no change; expected one such as lr=x0.1")
         if text in chosen[:number]:
             raise BadInput(f"--try: {text} is given twice")
         if problem := problem_with_steps(change, steps):

@@ -91,10 +91,10 @@ REGISTRY = (
         "NaN or infinity in loss, gradients or activations",
         "explodes",
         Explanation(
-            "A number grew beyond what its format can hold, or a formula had no result (0 ÷ 0, the "
-            "log of 0). NaN spreads: everything computed from it is NaN too, and after one step so "
+            "A number grew beyond what its format can hold, or a formula had no finite result (0 ÷ 0, "
+            "the log of 0). NaN spreads: everything computed from it is NaN too, and after one step so "
             "are all weights.",
-            "There is × in the waterfall and NaN in the loss. The finding names the step and the first layer.",
+            "The waterfall shows ×, and the loss is NaN. The finding names the step and the first layer.",
             "The same cures as for exploding gradients help; in half precision also loss scaling or "
             "bfloat16. f also offers to start from a step before it happened.",
         ),
@@ -140,8 +140,8 @@ REGISTRY = (
         "units are saturated, at the flat ends of their activation",
         "dead",
         Explanation(
-            "Sigmoid and tanh are flat where their input is large. A unit there has a slope of almost 0, and "
-            "passes almost no gradient on.",
+            "Sigmoid and tanh are flat where their input is large. A unit there has a slope of almost 0, so "
+            "almost no gradient passes through it.",
             'The metric "Saturated units" (key m) is near 100%.',
             "Use smaller initial weights, normalisation, a smaller learning rate or an activation that is not flat.",
         ),
@@ -155,8 +155,8 @@ REGISTRY = (
             "factor: the slope of the activation times the weights. Here the factors are below 1. A "
             "product of many of them is almost 0, so the first layers learn nothing. In a recurrent "
             "net the same happens from step to step back in time.",
-            "The bars get lower towards the input, update ÷ weight of the first layers is below 1e-6, "
-            "and the loss stays at that of guessing.",
+            "The bars get lower towards the input (over time lags: towards the longest lag), a step "
+            "hardly changes the first layers, and the loss stays at that of guessing.",
             "Use an activation with slope 1 (ReLU), initial weights of the size that suits it (He, "
             "Xavier), normalisation, shortcuts around layers or fewer layers; for long sequences an "
             "LSTM or a GRU.",
@@ -179,7 +179,7 @@ REGISTRY = (
         "vanishes",
         Explanation(
             "The clipping threshold is far below the gradient's usual norm, so almost every step is shortened, "
-            "and the net hardly moves.",
+            "and the weights hardly change.",
             "The marks ▃ ▄ stand over nearly all columns of the curves, and the norm after clipping "
             "is far below that before it.",
             "Use a larger threshold, a little above the usual norm.",

@@ -138,7 +138,7 @@ CURES: tuple[Cure, ...] = (
         "smaller-lr",
         "smaller learning rate",
         "At a twentieth of the rate, each step stays nearer to the weights at which its gradient was computed.",
-        "what was not too fast before trains twenty times slower.",
+        "layers whose steps were not too large learn twenty times more slowly.",
         cure_edits.smaller_lr,
     ),
     Cure(

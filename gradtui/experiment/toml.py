@@ -37,7 +37,7 @@ def from_dict(raw: object) -> Experiment:
         raise ExperimentError("experiment", raw, problem="nested too deep") from None
     except UnicodeEncodeError:
         raise ExperimentError(
-            "experiment", raw, problem="holds half a character, which no encoding has"
+            "experiment", raw, problem="contains half of a UTF-16 pair, which is not a character"
         ) from None
     _check_values(exp, ())
     check(exp)

@@ -57,14 +57,14 @@ def said(offers: Iterable[CureOffer], key: str) -> str:
 def test_a_smaller_rate_is_advised_by_the_step_that_was_too_large(exp: Experiment) -> None:
     late = cures.for_late_vanishing(exp, Measured(update=1e-3, largest_update=0.62, start=-0.5))
     assert "A step moved weights by 0.62 times their size" in said(late, "smaller-lr")
-    assert "62 times slower" in said(late, "smaller-lr")
+    assert "62 times more slowly" in said(late, "smaller-lr")
     assert not re.search("large gradient|throw", said(late, "smaller-lr"))
     assert offered(cures.for_late_vanishing(exp, STARVED), "smaller-lr") is None
     unknown = said(cures.for_late_vanishing(exp, Measured()), "smaller-lr")
     assert "nan" not in unknown
     huge = said(cures.for_exploding(exp, Measured(largest_update=math.inf)), "smaller-lr")
     assert "beyond the largest number" in huge
-    assert "3,000 times slower" in huge
+    assert "3,000 times more slowly" in huge
     assert "may not be enough" in huge
 
 

@@ -289,7 +289,7 @@ def what_stands_out(exp: Experiment) -> list[str]:
 NO_PENALTY = Remedy(
     "no penalty",
     _why_no_penalty,
-    "the penalty no longer does what it was meant for.",
+    "the penalty no longer reduces overfitting.",
     lambda exp: {"cures.l1": 0.0, "cures.l2": 0.0} if penalty_matters(exp) else {},
 )
 NO_BIAS = Remedy(

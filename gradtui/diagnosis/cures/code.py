@@ -112,7 +112,7 @@ class CodeWriter:
     def list_unreached(self) -> str:
         """Print the parameters that got no gradient, to find the place where the graph is cut."""
         return (
-            f"{self._gradient}, until it prints nothing\n"
+            f"{self._gradient}, until the list is empty\n"
             f"print([name for name, weight in {self.model}.named_parameters()\n"
             "       if weight.requires_grad and (weight.grad is None or not weight.grad.any())])"
         )

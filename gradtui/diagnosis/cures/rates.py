@@ -147,7 +147,7 @@ def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
         why = f"A step moved weights by {_figure(moved)} times their size (healthy: 1e-4 to 1e-2)."
     if moved > LARGEST_UPDATE * LARGEST_FACTOR:
         price = "it may not be enough, since the rate is not the only cause of such a step; "
-    price += f"what was not too fast before trains {times(math.log10(factor))} times slower."
+    price += f"layers whose steps were not too large learn {times(math.log10(factor))} times more slowly."
     changes = {"optimizer.lr": _rounded(exp.optimizer.lr / factor)} if exp else {}
     return CureOffer("smaller learning rate", changes, why, price, "smaller-lr")
 

@@ -242,7 +242,7 @@ def _penalties(exp: Experiment) -> Iterator[CurePart]:
             else "weight decay 0.01"
         )
         yield CurePart(
-            name, penalties_text(exp), changes, price="the penalty no longer does what it was meant for"
+            name, penalties_text(exp), changes, price="the penalty no longer reduces overfitting"
         )
 
 

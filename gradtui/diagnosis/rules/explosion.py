@@ -141,10 +141,10 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> ExplosionSign:
 
 def _compared(gradient: str, here: str, profile: Profile, step: int) -> str:
     """Return how strong a gradient was at the start, and how strong it is now where it no longer explodes."""
-    if _is_over(profile):
-        now = f"at step {step:,} (recently {times(profile.now)}): "
-        return f"The {gradient} was {times(profile.start)} that {here} {now}"
-    return f"The {gradient} is {times(profile.start)} that {here}: "
+    if not _is_over(profile):
+        return f"The {gradient} is {times(profile.start)} that {here}: "
+    now = f" (median of the newest samples: {times(profile.now)})" if np.isfinite(profile.now) else ""
+    return f"The {gradient} was {times(profile.start)} that {here} at step {step:,}{now}: "
 
 
 def _multiplies(each: str, factor: str, profile: Profile) -> str:
@@ -152,8 +152,8 @@ def _multiplies(each: str, factor: str, profile: Profile) -> str:
 
 
 def _is_over(profile: Profile) -> bool:
-    """Return whether a gradient that exploded at the start no longer does."""
-    return bool(np.isfinite(profile.now) and profile.now < EXPLODING_DECADES)
+    """Return whether a gradient that exploded at the start no longer does, or has become NaN."""
+    return not profile.now >= EXPLODING_DECADES
 
 
 def _is_steep(case: Case) -> bool:

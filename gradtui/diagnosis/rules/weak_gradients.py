@@ -146,7 +146,7 @@ def _over_time(case: Case) -> Finding | None:
     lag = profile.levels.shape[1] - 1
     words = f"The gradient {lag} steps back in time is {times(profile.start)} that of the last step"
     if np.isfinite(profile.now) and len(profile) > 1:
-        words += f" (recently {times(profile.now)})"
+        words += f" (median of the newest samples: {times(profile.now)})"
     slope = profile.slope(profile.start_sample)
     if np.isfinite(slope):
         words += f": each step back multiplies it by about {number(10**-slope)}"
@@ -237,7 +237,7 @@ def _went_silent(case: Case) -> Finding | None:
             return None
     elif case.evidence.step - step < FEWEST_STEPS:
         return None
-    since = f"From step {step:,} on" if rows > 1 else f"In step {step:,}, unlike in step {before:,},"
+    since = f"From step {step:,} on" if rows > 1 else f"At step {step:,}, unlike at step {before:,},"
     words = (
         f"{since} the gradient is exactly 0 in every layer: the output no longer depends on the "
         "parameters (for example, because a ReLU after the last layer is dead); "

@@ -47,7 +47,7 @@ almost nothing reaches the input; if they are above 1, it becomes huge, and then
 
 **median, spread**: the line across a bar is the median of the last 50 steps, and the paler tones are their range.
 
-**healthy**: the shaded band, in which the gradients of nets that learn lie. It is not drawn once the norm of the \
+**healthy**: the shaded band. The gradients of nets that learn lie in it. It is not drawn once the norm of the \
 whole gradient is 100 times as large as at the start.
 
 **update ÷ weight**: how much one step changes the weights of a layer, as a share of their size. Healthy is \

@@ -69,7 +69,7 @@ def test_one_row_of_zeros_at_the_end_says_that_the_output_is_dead_where_the_loss
     stuck, falling = (9.0 * random.gamma(9.0, 1 / 9, 400) * np.linspace(1, end, 400) for end in (1.0, 0.05))
     (finding,) = diagnose(dies(stuck, [1, 2, 400], 1))
     assert (finding.code, finding.step) == ("no-gradient", 400)
-    assert "In step 400, unlike in step 2," in finding.evidence
+    assert "At step 400, unlike at step 2," in finding.evidence
     # A batch whose margins are all kept, the mean of signs that cancel, and a number on both sides of 0 say nothing.
     assert diagnose(dies(falling, [1, 2, 400], 1)) == []
     assert diagnose(dies(random.normal(size=400), [1, 2, 400], 1)) == []

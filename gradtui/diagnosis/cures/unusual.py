@@ -241,9 +241,7 @@ def _penalties(exp: Experiment) -> Iterator[CurePart]:
             if len(changes) > 1 or "optimizer.weight_decay" not in changes
             else "weight decay 0.01"
         )
-        yield CurePart(
-            name, penalties_text(exp), changes, price="the penalty no longer reduces overfitting"
-        )
+        yield CurePart(name, penalties_text(exp), changes, price="the penalty no longer reduces overfitting")
 
 
 def penalties_text(exp: Experiment) -> str:

@@ -48,10 +48,10 @@ def summary(runs: Sequence[Judged]) -> str:
     right, well = sum(run.right for run in runs), [run for run in runs if run.case.well]
     lines = (
         f"right: {right} of {len(runs)} runs ({right / len(runs):.1%})",
-        f"false alarms at the end of nets that are well: {sum(bool(run.findings) for run in well)} of {len(well)}",
-        f"false alarms while they trained: {sum(bool(run.live) for run in well)} of {len(well)}",
+        f"false alarms at the end, of healthy nets: {sum(bool(run.findings) for run in well)} of {len(well)}",
+        f"false alarms during the training, of healthy nets: {sum(bool(run.live) for run in well)} of {len(well)}",
         f"runs with a finding that flickered: {sum(bool(run.flickers) for run in runs)}",
-        "sick runs with a finding that did not stand at the end: "
+        "failing runs with a finding that was gone at the end: "
         f"{sum(bool(run.taken_back) for run in runs if not run.case.well)} of {len(runs) - len(well)}",
     )
     return "\n".join(f"- {line}" for line in lines)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from gradtui.absent import is_absent
-from gradtui.words import as_factor, compare_decades, plain_exponents
+from gradtui.words import as_factor, compare_decades, formatted, plain_exponents
 
 Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
 """How alarming a headline is, and in which direction; "none" makes no statement about health."""
@@ -145,14 +145,9 @@ def extremes_headline(format_: str, noun: str) -> MakeHeadline:
         if not known:
             return HeadlineText(f"no {noun} measured", "none")
         (low, low_name), (high, high_name) = min(known), max(known)
-
-        def number(value: float) -> str:
-            return plain_exponents(format(value, format_))
-
-        return HeadlineText(
-            f"{noun} from {number(low)} ({low_name}) to {number(high)} ({high_name})",
-            "none",
-        )
+        lowest, highest = (formatted(f"{{:{format_}}}", value) for value in (low, high))
+        ends = f"from {lowest} ({low_name}) to {highest} ({high_name})"
+        return HeadlineText(f"{noun} {ends}", "none")
 
     return headline
 

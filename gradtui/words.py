@@ -134,6 +134,17 @@ def plain_exponents(text: str) -> str:
     return _EXPONENT.sub(lambda found: "e-" if found[1] == "-" else "e", _ZERO.sub("0", named))
 
 
+FEWEST_LONG = 1e4
+"""A number of this size and more has no fixed decimals, which would make it long."""
+
+
+def formatted(template: str, value: float) -> str:
+    """Return a number in a template such as ``{:+.2f}``; a long one as a power of ten, ``+1.6e20``."""
+    if FEWEST_LONG <= abs(value) < math.inf:
+        template = re.sub(r"\.\d+f}", ".1e}", template)
+    return plain_exponents(template.format(value))
+
+
 def setting(value: float) -> str:
     """Return a number that a person has chosen, such as a learning rate, with up to six digits: ``0.05``, ``1e-5``."""
     return plain_exponents(f"{value:g}")

@@ -7,7 +7,17 @@ import math
 import pytest
 
 from gradtui.report.output import print_table
-from gradtui.words import compare_decades, figure, percent, plain_exponents, ratio, seconds, several, times
+from gradtui.words import (
+    compare_decades,
+    figure,
+    formatted,
+    percent,
+    plain_exponents,
+    ratio,
+    seconds,
+    several,
+    times,
+)
 
 
 @pytest.mark.parametrize(
@@ -112,3 +122,19 @@ def test_a_count_has_its_noun() -> None:
     assert [several(count, "layer") for count in (0, 1, 2, 1000)] == [
         "0 layers", "1 layer", "2 layers", "1,000 layers",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "text"),
+    [
+        ("{:+.2f}", 0.518, "+0.52"),
+        ("{:+.2f}", 9999.0, "+9999.00"),
+        ("{:+.2f}", -1.6197e20, "-1.6e20"),
+        ("{:.3f}", 1e4, "1e4"),
+        ("{:.0%}", 1.0, "100%"),
+        ("{:+.2f}", math.inf, "+inf"),
+        ("{:+.2f}", math.nan, "+NaN"),
+    ],
+)
+def test_long_numbers_have_an_exponent_in_place_of_decimals(template: str, value: float, text: str) -> None:
+    assert formatted(template, value) == text

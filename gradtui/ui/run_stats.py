@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gradtui import metrics
 from gradtui.runs.costs import newest_costs
-from gradtui.words import plain_exponents, step_time
+from gradtui.words import formatted, plain_exponents, step_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -77,5 +77,5 @@ def _worst(metric: Metric, row: Floats | None, names: Sequence[str], codes: Coll
         return []
     assert metric.figure is not None
     size, value, name = max(known)
-    text = plain_exponents(metric.figure.format.format(value)) + (f" in {name}" if size else "")
+    text = formatted(metric.figure.format, value) + (f" in {name}" if size else "")
     return [RunStat(metric.label, text, size > 0 and metric.figure.finding in codes)]

@@ -46,7 +46,7 @@ from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 from gradtui.ui.widgets.tab_line import fill
-from gradtui.words import plain_exponents
+from gradtui.words import formatted
 
 READING_SECONDS = 0.5
 """The least number of seconds between two readings of a run that trains."""
@@ -323,7 +323,7 @@ class LayerScreen(OneAnswer[int]):
 def _figures(figures: Mapping[str, float], width: int) -> list[Content]:
     """Return the figures that apply to the layer, in lines of at most a width."""
     parts = [
-        Content.assemble((f"{metric.label} ", "$secondary"), plain_exponents(metric.format.format(value)))
+        Content.assemble((f"{metric.label} ", "$secondary"), formatted(metric.format, value))
         for metric in metrics.registered()
         if metric.label
         and (value := figures.get(metric.name)) is not None

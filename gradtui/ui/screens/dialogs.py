@@ -234,7 +234,8 @@ class AskScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
 
 
 class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
-    """The SaveScreen asks for the name of a file and writes an experiment there; it answers with the file, or None."""
+    """The SaveScreen asks for the name of a file and writes an experiment there; it answers with the file, or
+    None."""
 
     DEFAULT_CSS = """
     SaveScreen {
@@ -284,6 +285,7 @@ class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
             if problem:
                 self.query_one(Hint).say(problem, bad=True)
             else:
+                self.notify(f"Saved {path}", markup=False)
                 self.dismiss(path)
 
         self._disk.do(write, written)

@@ -49,4 +49,4 @@ def _write(screen: Screen[Any], write: Callable[[Path], None], text: str) -> Non
     except (ShareError, RunError) as error:
         call(screen.notify, str(error), severity="error", markup=False)
     else:
-        call(screen.notify, f"wrote {path.absolute()}", markup=False)
+        call(screen.notify, f"Saved {path.absolute()}", markup=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -218,11 +217,7 @@ class Workbench(Vertical):
         """Ask for a file and write the experiment there as TOML."""
         from gradtui.ui.screens.dialogs import SaveScreen
 
-        def saved(path: Path | None) -> None:
-            if path is not None:
-                self.notify(f"Saved {path}", markup=False)
-
-        self.app.push_screen(SaveScreen(self.experiment), saved)
+        self.app.push_screen(SaveScreen(self.experiment))
 
     def copy(self) -> None:
         """Copy the experiment to the clipboard as TOML; over SSH too, by the terminal."""

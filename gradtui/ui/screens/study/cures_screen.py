@@ -26,7 +26,7 @@ POLL_SECONDS = 0.25
 """The time between two polls of the study, and between two checks of its state."""
 
 
-class CuresScreen(OneAnswer["Path | None"]):
+class CuresScreen(OneAnswer[Path | None]):
     """A CuresScreen returns the folder of the run that the person wants to see, or None; trainings continue after it.
 
     Args:
@@ -205,12 +205,8 @@ class CuresScreen(OneAnswer["Path | None"]):
         """Save the experiment with this cure as TOML."""
         from gradtui.ui.screens.dialogs import SaveScreen
 
-        def notify(path: Path | None) -> None:
-            if path is not None:
-                self.notify(f"Saved {path}", markup=False)
-
         if self.row is not None:
-            self.app.push_screen(SaveScreen(self.row.member.experiment), notify)
+            self.app.push_screen(SaveScreen(self.row.member.experiment))
 
     def action_stop(self) -> None:
         """End those that still train, in a thread because that writes files."""

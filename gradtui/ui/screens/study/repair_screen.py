@@ -38,7 +38,7 @@ class RoundRow:
     """How much of its training is done."""
 
 
-class RepairScreen(OneAnswer["Path | None"]):
+class RepairScreen(OneAnswer[Path | None]):
     """A RepairScreen returns the folder of the run that the person wants to see, or None; leaving it stops the repair.
 
     Args:
@@ -273,14 +273,10 @@ class RepairScreen(OneAnswer["Path | None"]):
         """Save the experiment of the chosen round as TOML."""
         from gradtui.ui.screens.dialogs import SaveScreen
 
-        def notify(path: Path | None) -> None:
-            if path is not None:
-                self.notify(f"Saved {path}", markup=False)
-
         rounds = self.repair.state.rounds
         if rounds:
             experiment = rounds[min(self.at, len(rounds) - 1)].attempt.experiment
-            self.app.push_screen(SaveScreen(experiment), notify)
+            self.app.push_screen(SaveScreen(experiment))
 
 
 def _name(cure: object) -> str:

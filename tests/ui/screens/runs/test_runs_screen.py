@@ -267,7 +267,7 @@ async def test_marked_runs_are_written_as_one_page(three: list[Path], tmp_path: 
         app.screen.query_one(Input).value = str(tmp_path / "page.html")
         await pilot.press("enter")
         await until(pilot, lambda: (tmp_path / "page.html").exists())
-        await until(pilot, lambda: any("wrote" in told.message for told in app._notifications))
+        await until(pilot, lambda: any("Saved" in told.message for told in app._notifications))
     text = (tmp_path / "page.html").read_text()
     assert "Comparison" in text
     assert all(open_run(folder).name in text for folder in three)

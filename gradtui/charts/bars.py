@@ -84,8 +84,12 @@ def draw_bars(
     # Colour depends on the row, not on the bar. The tip then has the colour of its value, the axis is also the legend
     # of the waterfall below, and the terminal receives a tenth of the bytes that a style for each bar would take.
     step = ramp_steps(upward / max(1, rows - 1)).astype(np.int64)
-    painter = _painted if palette.depth == "true" and not palette.ascii else _shaded
-    codes, ink, fill = painter(8 * upward, low, middle, high, step, palette)
+    if scale.low < 0 < scale.high and scale.kind == "linear":
+        zero = int(eighths(np.zeros(1), scale, rows)[0])
+        codes, ink, fill = _from_zero(2 * upward, zero, low, middle, high, step, palette)
+    else:
+        painter = _painted if palette.depth == "true" and not palette.ascii else _shaded
+        codes, ink, fill = painter(8 * upward, low, middle, high, step, palette)
     at = axis.bin_of_column[: axis.used]
     gap = axis.bar_of_column[: axis.used] < 0
     cells.codes[area] = np.where(gap, ord(" "), codes[:, at])
@@ -163,6 +167,53 @@ def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette
     codes = np.where((base >= middle) & (high <= middle), ord(" "), codes)
     ink = np.broadcast_to(RAMP + step, codes.shape)
     return codes.astype(np.uint32), ink.astype(np.uint8), np.zeros(codes.shape, np.uint8)
+
+
+def _from_zero(
+    base: Bins, zero: int, low: Bins, middle: Bins, high: Bins, step: Bins, palette: Palette
+) -> Painted:
+    """Paint signed values as bars up or down from a line at 0, in half rows, since a cell has no upper eighths.
+
+    base: the lowest half row of each row; zero: the height of 0 in eighths.
+    """
+    ends = [np.where(middle, np.rint((part - zero) / 4), 0) for part in (low, middle, high)]
+    line = round(zero / 4)
+    below, value, above = ends
+    up = value >= 0
+    # The part that all values have in common is strong, the rest of the way to the value is half, and what only
+    # other values of the spread reach is weak.
+    common = np.where(up, np.maximum(below, 0), np.minimum(above, 0))
+    outer = np.where(up, above, below)
+
+    def tone(half: Bins) -> Bins:
+        over = half - line
+        inside = [
+            np.where(over >= 0, end > over, end <= over) & (up == (over >= 0))
+            for end in (common, value, outer)
+        ]
+        return np.select(inside, [RAMP + step, RAMP_MIDDLE + step, RAMP_WEAK + step], NONE)
+
+    lower, upper = tone(base), tone(base + 1)
+    glyphs = palette.glyphs
+    if palette.depth != "true" or palette.ascii:
+        whole = np.where(upper != NONE, upper, lower)
+        weak = (whole >= RAMP_WEAK) & (whole != NONE)
+        codes = np.select([whole == NONE, weak], [ord(" "), ord(glyphs.shades[1])], ord(glyphs.bars[-1]))
+        fill = np.zeros(codes.shape, np.uint8)
+        ink = np.where(whole == NONE, AXIS, RAMP + step)
+    else:
+        both, only_lower = upper == lower, upper == NONE
+        codes = np.select(
+            [both & (upper == NONE), both, only_lower], [ord(" "), ord("█"), ord("▄")], ord("▀")
+        )
+        ink = np.where(only_lower, lower, upper)
+        fill = np.where(both | only_lower, NONE, lower)
+    # Where no bar begins, a thin line shows where 0 is.
+    row = len(base) - 1 - min(zero // 8, len(base) - 1)
+    free = (codes[row] == ord(" ")) & (middle > 0)
+    codes[row] = np.where(free, ord(glyphs.thin[zero % 8]), codes[row])
+    ink[row] = np.where(free, AXIS, ink[row])
+    return codes.astype(np.uint32), ink.astype(np.uint8), fill.astype(np.uint8)
 
 
 def _overlay(

@@ -234,3 +234,20 @@ def test_never_raises_and_keeps_the_width(
         assert strip.cell_length == GUTTER + width == len(strip.text)
     if palette.ascii:
         assert all(line.isascii() for line in lines(cells))
+
+
+@pytest.mark.parametrize("palette", ALL)
+def test_signed_values_are_bars_up_and_down_from_zero(palette: Palette) -> None:
+    scale, rows, full = Scale("linear", -1.0, 1.0), 9, "#" if palette.ascii else "█"
+    cells = Cells(rows, GUTTER + 4)
+    values = np.array([1.0, -0.5, 0.0, np.nan])
+    draw_bars(cells, LayerProfile(values), LayerAxis(4, 4), scale, palette, rows, None)
+    columns = ["".join(line[at] for line in bars(cells)) for at in range(4)]
+    # Zero lies in the middle of the fifth row, and a row is a quarter.
+    up, down, zero, nan = columns
+    assert up[1:4] == full * 3 and not up[5:].strip()
+    assert down[5:6] == full and not down[:4].strip() and not down[7:].strip()
+    assert zero[4] in "─~" and not (zero[:4] + zero[5:]).strip()
+    assert full not in nan
+    if palette is TRUE:
+        assert (up[0], up[4], down[4], down[6]) == ("▄", "▀", "▄", "▀")

@@ -85,7 +85,7 @@ def draw_curve_legend(
             break
         wide = max(line.width for line in lines)
         # The user asks for values by moving the cursor: they may take more room, and must not move with their length.
-        most = rows if cursor is not None else most_lines(rows)
+        most = rows if cursor is not None else int(rows * 0.6)
         if cursor is not None:
             wide = max(wide, max(len(curve.name) for curve in curves) + VALUE_COLUMNS + 4)
         if wide > frame.columns * 0.6 or len(lines) > most:
@@ -117,11 +117,6 @@ def draw_curve_legend(
     for index, line in enumerate(lines):
         cells.write(row + index, column, " " + (line.sign + line.text).ljust(wide - 1), line.ink)
         cells.write(row + index, column + 1, line.sign, line.sign_ink)
-
-
-def most_lines(rows: int) -> int:
-    """Return the lines that a legend of the newest values may take in a chart of so many rows."""
-    return int(rows * 0.6)
 
 
 def _end_of(frame: CurveFrame, curve: Curve) -> tuple[int, int] | None:

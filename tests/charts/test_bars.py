@@ -245,9 +245,13 @@ def test_signed_values_are_bars_up_and_down_from_zero(palette: Palette) -> None:
     columns = ["".join(line[at] for line in bars(cells)) for at in range(4)]
     # Zero lies in the middle of the fifth row, and a row is a quarter.
     up, down, zero, nan = columns
-    assert up[1:4] == full * 3 and not up[5:].strip()
-    assert down[5:6] == full and not down[:4].strip() and not down[7:].strip()
-    assert zero[4] in "─~" and not (zero[:4] + zero[5:]).strip()
+    assert up[1:4] == full * 3
+    assert not up[5:].strip()
+    assert down[5:6] == full
+    assert not down[:4].strip()
+    assert not down[7:].strip()
+    assert zero[4] in "─~"
+    assert not (zero[:4] + zero[5:]).strip()
     assert full not in nan
     if palette is TRUE:
         assert (up[0], up[4], down[4], down[6]) == ("▄", "▀", "▄", "▀")

@@ -13,7 +13,7 @@ from textual.reactive import var
 from textual.timer import Timer
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.curve_legend import curve_ink, legend_sign, most_lines
+from gradtui.charts.curve_legend import curve_ink, legend_sign
 from gradtui.charts.curves import CurveLayer, CurveView, draw_layer, draw_over
 from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER
@@ -90,6 +90,8 @@ class CurvePlot(CellChart):
         self._waiting: Timer | None = None
         self._importing = False
         self._missing = ""
+        self._names_all = True
+        """Whether the legend that was drawn last names all curves."""
 
     def update(
         self, series: Sequence[CurveData], *, x_end: float | None = None, marks: CurveMarks = NO_MARKS
@@ -159,7 +161,12 @@ class CurvePlot(CellChart):
         """Draw the curves with what lies over them, or the placeholder where there is nothing to draw."""
         layer = self._drawn_layer(height, width, palette)
         if layer is not None:
-            return draw_over(layer, palette, marks=self._shown[2], cursor=self.cursor, legend=self.has_legend)
+            cells = draw_over(
+                layer, palette, marks=self._shown[2], cursor=self.cursor, legend=self.has_legend
+            )
+            text = "\n".join(map(cells.text, range(height)))
+            self._names_all = all(curve.name in text for curve in layer.curves)
+            return cells
         cells = Cells(height, width)
         ready = self._shown[0] and "plotext" in sys.modules and not self._importing
         # While curves wait to be drawn, it does not say that there are none.
@@ -224,11 +231,9 @@ class CurvePlot(CellChart):
 
     @property
     def names_without_room(self) -> list[Content]:
-        """Return the same where the chart is so low that a legend of all curves may have no place."""
-        frame, names = self.frame, self.names
-        signed = any(curve.sign for curve in self._given[0])
-        low = frame is not None and 1 < len(names) >= most_lines(frame.rows)
-        return names if low and not signed else []
+        """Return the same where the legend in the chart had no place for all curves."""
+        names, signed = self.names, any(curve.sign for curve in self._given[0])
+        return names if len(names) > 1 and not self._names_all and not signed else []
 
     @property
     def signs(self) -> list[tuple[str, str]]:

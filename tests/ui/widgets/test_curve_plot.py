@@ -60,6 +60,20 @@ async def test_a_placeholder_stands_until_a_value_is_finite() -> None:
         assert {len(line) for line in app.lines} == {40}
 
 
+@pytest.mark.parametrize(("rows", "beside"), [(5, True), (8, False)])
+async def test_the_names_stand_beside_the_chart_only_if_its_legend_lacks_one(rows: int, beside: bool) -> None:
+    app = Stage(pause=0)
+    async with app.run_test(size=(60, rows)) as pilot:
+        steps, names = np.arange(50), ("batch", "train", "test", "without")
+        app.plot.update(
+            [CurveData(name, steps, np.linspace(2, 1 - at / 9, 50)) for at, name in enumerate(names)]
+        )
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert ("test 0.7" not in "".join(app.lines)) is beside
+        assert bool(app.plot.names_without_room) is beside
+
+
 async def test_curves_are_drawn_and_the_log_axis_switched() -> None:
     app = Stage(pause=0)
     async with app.run_test(size=(60, 12)) as pilot:

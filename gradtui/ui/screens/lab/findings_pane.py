@@ -79,6 +79,16 @@ class FindingsPane(VerticalScroll, can_focus=True):
         if self.is_attached and (self.diagnosis is None or not self.diagnosis.findings):
             self._show()
 
+    def on_resize(self) -> None:
+        """Break the lines of a verdict to the new width."""
+        if self.verdict:
+            self._show()
+
+    @property
+    def _columns(self) -> int:
+        """Return the width of the text beside the scrollbar that a long text brings."""
+        return max(1, self.content_size.width - self.styles.scrollbar_size_vertical)
+
     def _show(self) -> None:
         diagnosis = self.diagnosis or ShownDiagnosis()
         text = findings_text(diagnosis, self.step)
@@ -96,7 +106,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
             lines = "\n".join(printable(line) for line in self.note.splitlines())
             text += Content.assemble(("\n\nnote  ", "$secondary"), lines)
         if self.verdict:
-            text = _verdict(*self.verdict) + "\n\n" + text
+            text = _verdict(self._columns, *self.verdict) + "\n\n" + text
         hint = "w why · f fix it · T all cures" if curable else "w why" if findings else ""
         self._write(title, text, HINT if cures_with_code(findings) else hint)
 
@@ -140,14 +150,15 @@ def findings_text(diagnosis: ShownDiagnosis, step: int) -> Content:
     return text
 
 
-def _verdict(cure: str, when: str, head: str, *lines: str) -> Content:
+def _verdict(columns: int, cure: str, when: str, head: str, *lines: str) -> Content:
     if head.startswith("so far"):
         mark, colour = "◌", "$foreground"
     else:
         mark, colour = ("✓", "$success") if head.startswith("fixed") else ("▲", "$warning")
     text = Content.assemble((f"{cure}, {when}\n", "$secondary"), (f"{mark} {head}", f"bold {colour}"))
     for line in lines:
-        text += Content("\n  " + line)
+        for part in Content(line).wrap(max(1, columns - 2)):
+            text += "\n  " + part
     return text
 
 

@@ -7,6 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.study.state import StudyRow, StudyState
+from gradtui.ui.widgets.key_line import NARROW
 from gradtui.ui.widgets.status_bar import TitleLine, bar
 from gradtui.words import about, printable, seconds, several
 
@@ -177,6 +178,9 @@ class CureDetails(Widget):
         if row.verdict is not None:
             head, *numbers = row.verdict.lines()
             verdict = Content.assemble((head, "bold"), (" · " + " · ".join(numbers), "$secondary"))
+            if self.content_size.width < NARROW:
+                # The table cuts a long name.
+                verdict = Content.assemble((printable(row.name), "bold"), " · ") + verdict
         elif not row.key:
             verdict = Content("The same net without a cure: the baseline.")
         else:

@@ -10,6 +10,7 @@ from gradtui.diagnosis import Finding
 from gradtui.judgement import judge
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.shown_diagnosis import ShownDiagnosis
+from tests.support.lab import screen_text
 
 
 class PaneApp(App[None]):
@@ -50,3 +51,24 @@ async def test_a_changed_figure_does_not_lay_out_the_screen_and_a_longer_text_do
         pane.diagnosis = vanishing(1, "A sentence that is much longer than the pane is wide. " * 3)
         await pilot.pause(0.1)
         assert layouts > 0
+
+
+async def test_the_lines_of_a_verdict_stay_indented_where_they_are_broken() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(30, 20)) as pilot:
+        pane = app.query_one(FindingsPane)
+        pane.verdict = (
+            "ReLU",
+            "final result",
+            "fixed: vanishing gone",
+            "input ÷ output gradient: 8e-13 → 2.7",
+        )
+        await pilot.pause(0.1)
+        lines = [line.strip("│").rstrip() for line in screen_text(app).splitlines()]
+        assert [line for line in lines if "8e-13" in line or "gradient" in line] == [
+            "   input ÷ output gradient:",
+            "   8e-13 → 2.7",
+        ]
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause(0.1)
+        assert "   input ÷ output gradient: 8e-13 → 2.7" in screen_text(app)

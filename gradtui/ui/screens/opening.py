@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import ActiveBinding
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
 from gradtui.ui.key_reasons import NEED_A_RUN
-from gradtui.ui.keys import LAB_KEYS
+from gradtui.ui.keys import LAB_KEYS, rank_of
 from gradtui.ui.widgets.key_line import KeyLine
 
 
@@ -33,6 +34,12 @@ class OpeningScreen(Screen[None]):
         super().__init__()
         self.opening_title = title
         self.keys: list[str] = []
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """Return the keys in the lab's order, so that few of them move when it opens."""
+        bindings = super().active_bindings
+        return dict(sorted(bindings.items(), key=lambda item: rank_of(item[1], self, found=False)))
 
     def compose(self) -> ComposeResult:
         """Yield the first line and the last one."""

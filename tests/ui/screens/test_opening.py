@@ -25,3 +25,5 @@ async def test_a_name_is_never_read_as_markup() -> None:
         await lab_of(pilot)
         await until(pilot, lambda: "[red]deep[/net] [oops" in screen_text(app))
     assert any("[red]deep[/net] [oops" in text for text in seen)
+    # The first keys stand where they stay.
+    assert any("space train  ? keys" in text for text in seen)

@@ -241,13 +241,32 @@ def _overlay(
     height = np.minimum(height[columns], 8 * rows - 1)
     where = (rows - 1 - height // 8, GUTTER + columns)
     glyphs = palette.glyphs
-    marks = np.array([ord(c) for c in glyphs.thin], np.uint32)
+    marks = np.array([ord(c) for c in _line_signs(slot, palette)], np.uint32)
     if palette.depth != "none" and not palette.ascii:
         # A cell that a bar fills by more than half keeps the bar's colour behind the mark.
         bar = np.isin(cells.codes[where], [ord(c) for c in glyphs.bars[4:]])
         cells.fill[where] = np.where(bar, cells.ink[where], cells.fill[where])
     cells.codes[where] = marks[height % 8]
     cells.ink[where] = slot
+
+
+_ASCII_LINES = {TYPICAL: "~", THEORY: "+", OTHER: "x"}
+
+
+def _line_signs(slot: int, palette: Palette) -> str:
+    """Return the characters of a line over the bars, by the eighth of the cell at which it lies."""
+    glyphs = palette.glyphs
+    if palette.ascii:
+        return _ASCII_LINES[slot] * len(glyphs.thin)
+    # Without colours, a thick line is the median, and a thin one is theory.
+    return glyphs.line * len(glyphs.thin) if palette.depth == "none" and slot == TYPICAL else glyphs.thin
+
+
+def overlay_sign(slot: int, palette: Palette) -> str:
+    """Return the sign of a line over the bars (TYPICAL, THEORY, OTHER) or of the HEALTHY range, for a legend."""
+    if slot == HEALTHY:
+        return palette.glyphs.shades[1] if palette.depth == "true" else palette.glyphs.ground
+    return "╌" if slot == OTHER and not palette.ascii else _line_signs(slot, palette)[4]
 
 
 def _marks(

@@ -127,9 +127,10 @@ def _halves(heights: _Heights, total: Floats, slope: Floats, weights: Floats) ->
 
 
 def bar_sign(slot: int, palette: Palette) -> str:
-    """Return the character that fills a part of a bar; without colours, the weights have one of their own."""
+    """Return the character that fills a part of a bar; without colours, each part has one of its own."""
     told_apart = palette.depth == "none" or palette.ascii
-    return palette.glyphs.shades[2] if told_apart and slot == WEIGHTS_INK else palette.glyphs.bars[-1]
+    shades = palette.glyphs.shades
+    return {WEIGHTS_INK: shades[2], WHOLE_INK: shades[3]}.get(slot, shades[4]) if told_apart else shades[4]
 
 
 def _paint(cells: Cells, area: tuple[slice, slice], upper: Ints, lower: Ints, palette: Palette) -> None:

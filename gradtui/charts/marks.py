@@ -33,7 +33,7 @@ MARK_KINDS = {
     "set": MarkKind("Δ", "s", "setting", TEXT),
     "paused": MarkKind("‖", "P", "paused", TEXT),
     "resumed": MarkKind("▸", ">", "resumed", TEXT),
-    "recovered": MarkKind("✓", "v", "recovered", TEXT),
+    "recovered": MarkKind("✓", "+", "recovered", TEXT),
     "checkpoint": MarkKind("◆", "*", "saved", AXIS),
 }
 """All kinds, the most important first. Of several in one column, only the most important is drawn."""

@@ -82,14 +82,17 @@ _ANSI_DARK = ("blue", "bright_blue", "cyan", "bright_cyan", "bright_green", "bri
 _ANSI_LIGHT = ("yellow", "green", "cyan", "bright_blue", "blue", "black")
 _ANSI_NAMED = {
     NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
-    ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", ALERT: "red", OTHER: "red",
-    **dict.fromkeys([*range(WEAK, RUN), *range(RUN_WEAK, SLOTS)], "bright_black"),
+    THEORY: "magenta",
 }  # fmt: skip
-# Blue is hard to read on black, and yellow on white. A run's colours begin with those that differ most.
+_ANSI_ALERT_DARK, _ANSI_ALERT_LIGHT = "bright_red", "red"
+_QUIET = frozenset({ZERO_INK, AXIS, *range(WEAK, RUN), *range(RUN_WEAK, SLOTS)})
+"""The slots that stand back. With 16 colours or none they are the terminal's own letters, dimmed: in some schemes, such
+as Solarized, bright black is the very colour of the ground."""
+# Blue is hard to read on black; yellow, green and cyan on white. A run's colours begin with those that differ most.
 _ANSI_LINES_DARK = ("bright_blue", "yellow", "green", "magenta", "cyan")
-_ANSI_LINES_LIGHT = ("blue", "magenta", "green", "red", "cyan")
-_ANSI_RUNS_DARK = ("bright_blue", "yellow", "magenta", "green", "cyan", "red", "white", "bright_black")
-_ANSI_RUNS_LIGHT = ("blue", "red", "magenta", "green", "cyan", "black", "yellow", "bright_black")
+_ANSI_LINES_LIGHT = ("blue", "magenta", "black", "red", "green")
+_ANSI_RUNS_DARK = ("bright_blue", "yellow", "magenta", "green", "cyan", "bright_red", "white", "bright_cyan")
+_ANSI_RUNS_LIGHT = ("blue", "red", "magenta", "black", "green", "bright_black", "cyan", "yellow")
 
 # After Okabe and Ito, "Color Universal Design" (2008), moved apart until any two differ by at least 11 in CIELAB, also
 # for red- and green-blind people.
@@ -188,6 +191,7 @@ class Palette:
                 names[RAMP + step] = names[RAMP_MIDDLE + step] = names[RAMP_WEAK + step] = name
             for slot, name in _ANSI_NAMED.items():
                 names[slot] = name
+            names[ALERT] = names[OTHER] = _ANSI_ALERT_DARK if self.dark else _ANSI_ALERT_LIGHT
             names[SERIES : SERIES + CURVES] = _ANSI_LINES_DARK if self.dark else _ANSI_LINES_LIGHT
             names[RUN : RUN + RUNS] = _ANSI_RUNS_DARK if self.dark else _ANSI_RUNS_LIGHT
             return [None if name is None else RichColor.parse(name) for name in names]
@@ -215,7 +219,7 @@ class Palette:
         table[INF_FILL], table[INF_INK] = pink, (30, 0, 40)
         table[ALERT] = (255, 110, 110) if self.dark else red
         table[ZERO_INK] = mix(self.text, self.ground, 0.35)
-        table[AXIS] = mix(self.text, self.ground, 0.5)
+        table[AXIS] = mix(self.text, self.ground, 0.38)
         table[TEXT] = self.text
         table[HEALTHY] = mix(self.ground, (60, 160, 110), 0.16)
         table[CURSOR] = mix(self.ground, self.text, 0.18)
@@ -244,8 +248,7 @@ class Palette:
         return style + Style(
             bold=ink in (NAN_INK, INF_INK, TEXT) or None,
             reverse=(self.depth == "none" and fill in (NAN_FILL, INF_FILL)) or None,
-            dim=(self.depth == "none" and (ink in (AXIS, ZERO_INK) or WEAK <= ink < RUN or ink >= RUN_WEAK))
-            or None,
+            dim=(self.depth != "true" and ink in _QUIET) or None,
         )
 
     def mark(self, kind: int) -> tuple[str, int, int]:

@@ -212,10 +212,12 @@ class Cures(ExperimentTable, frozen=True):
         "Largest allowed norm of the gradient of all parameters together; 0 is off.",
     ] = 0.0
     clip_value: Annotated[NotNegative, "Largest allowed size of any number in the gradient; 0 is off."] = 0.0
-    l1: Annotated[NotNegative, "Penalty l1 · Σ|w| on weights (not biases), added to the loss."] = 0.0
+    l1: Annotated[
+        NotNegative, "Penalty on weights (not biases), added to the loss: l1 times the sum of their sizes."
+    ] = 0.0
     l2: Annotated[
         NotNegative,
-        "Penalty l2/2 · Σw² on weights (not biases), added to the loss; its gradient is l2 · w.",
+        "Penalty on weights (not biases), added to the loss: half of l2 times the sum of their squares.",
     ] = 0.0
     pretrain: Annotated[Pretrain, "Layer-wise pretraining."] = field(default_factory=Pretrain)
 

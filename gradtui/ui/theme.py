@@ -51,20 +51,20 @@ DARK = Theme(
 LIGHT = Theme(
     name="gradtui-light",
     primary="#2f5f9e",
-    secondary="#6b7080",
-    accent="#8a6100",
+    secondary="#555a68",
+    accent="#7a5600",
     foreground="#22262e",
     background="#fafaf7",
     surface="#f3f3ee",
     panel="#e8e8e1",
-    success="#2f7a45",
-    warning="#9a5a00",
+    success="#286a3b",
+    warning="#8a5000",
     error="#b3261e",
     dark=False,
     variables={
         "scrollbar": "#c5c5bb",
         "scrollbar-hover": "#a8a89d",
-        "scrollbar-active": "#8a6100",
+        "scrollbar-active": "#7a5600",
         "scrollbar-background": "#f3f3ee",
         "scrollbar-background-hover": "#f3f3ee",
         "scrollbar-background-active": "#f3f3ee",
@@ -72,7 +72,7 @@ LIGHT = Theme(
         "border": "#c5c5bb",
         "border-blurred": "#c5c5bb",
         "footer-background": "#f3f3ee",
-        "footer-key-foreground": "#8a6100",
+        "footer-key-foreground": "#7a5600",
         "footer-description-foreground": "#555a66",
         "block-cursor-background": "#cfdcf0",
         "block-cursor-foreground": "#11141b",
@@ -82,21 +82,44 @@ LIGHT = Theme(
         "block-cursor-blurred-text-style": "none",
     },
 )
-_QUIET = {"border": "ansi_bright_black", "border-blurred": "ansi_bright_black"}
-"""Frames in grey: Textual's are magenta, and would be the first thing that is seen."""
+_ALIKE = {
+    "border": "ansi_bright_black",
+    "border-blurred": "ansi_bright_black",
+    "scrollbar": "ansi_bright_blue",
+    "scrollbar-hover": "ansi_bright_blue",
+    "scrollbar-background": "ansi_default",
+    "scrollbar-background-hover": "ansi_default",
+    "scrollbar-background-active": "ansi_default",
+}
+"""What both themes of 16 colours share. Frames are grey: Textual's are magenta, and would be the first thing that is
+seen. The track of a scroll bar has no colour: NO_COLOR would reverse it like the thumb, and hide where one is."""
 ANSI_DARK = replace(
     BUILTIN_THEMES["ansi-dark"],
     primary="ansi_bright_blue",
-    variables={**BUILTIN_THEMES["ansi-dark"].variables, **_QUIET},
+    error="ansi_bright_red",
+    variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
+        **_ALIKE,
+        "footer-key-foreground": "ansi_green",
+        "input-selection-background": "ansi_cyan",
+    },
 )
-"""Textual's theme with other frames, and a lighter blue: the plain one is too dark on black."""
+"""Textual's theme with lighter blue and red: the plain ones are too dark on black. Keys have the accent's colour."""
 ANSI_LIGHT = replace(
     BUILTIN_THEMES["ansi-light"],
     secondary="ansi_bright_black",
-    variables={**BUILTIN_THEMES["ansi-light"].variables, **_QUIET, "block-cursor-background": "ansi_black"},
+    success="ansi_blue",
+    warning="ansi_red",
+    variables={
+        **BUILTIN_THEMES["ansi-light"].variables,
+        **_ALIKE,
+        "block-cursor-background": "ansi_black",
+        "input-selection-background": "ansi_black",
+        "input-selection-foreground": "ansi_bright_white",
+    },
 )
-"""Textual's theme with other frames, with grey instead of cyan, which is too pale on white, and another cursor: its
-letters of magenta and cyan cannot be read on blue."""
+"""Textual's theme with colours that can be read on white, where green and cyan are too pale, and with another cursor:
+its letters of magenta and cyan cannot be read on blue."""
 
 _LIGHT_GROUNDS = frozenset({"7", "15"})
 

@@ -8,6 +8,7 @@ from rich.style import Style
 
 from gradtui.charts.layer_axis import INFINITE, NAN, ZERO
 from gradtui.charts.palette import (
+    AXIS,
     CURVES,
     INF_FILL,
     NAN_FILL,
@@ -123,7 +124,7 @@ def test_nan_and_infinity_are_colours_off_the_ramp(dark: bool, eye: str) -> None
 VGA = {
     "black": (0, 0, 0), "red": (170, 0, 0), "green": (0, 170, 0), "yellow": (170, 85, 0), "blue": (0, 0, 170),
     "magenta": (170, 0, 170), "cyan": (0, 170, 170), "white": (170, 170, 170), "bright_black": (85, 85, 85),
-    "bright_blue": (85, 85, 255),
+    "bright_blue": (85, 85, 255), "bright_red": (255, 85, 85), "bright_cyan": (85, 255, 255),
 }  # fmt: skip
 
 
@@ -145,6 +146,23 @@ def test_curves_of_16_colours_stand_out_from_the_ground_and_differ(dark: bool) -
             low, high = sorted((ground, _luminance(VGA[name])))
             assert (high + 0.05) / (low + 0.05) > 2.5, name
         assert dark or "yellow" not in names[:CURVES]
+
+
+@pytest.mark.parametrize(("dark", "ground", "text"), [
+    (True, (17, 20, 27), (213, 217, 226)), (False, (250, 250, 247), (34, 38, 46)),
+])  # fmt: skip
+def test_numbers_at_the_axes_can_be_read(
+    dark: bool, ground: tuple[int, int, int], text: tuple[int, int, int]
+) -> None:
+    colour = palette_on("true", False, dark, ground, text, Style()).styles[AXIS * SLOTS].color
+    assert colour is not None
+    assert colour.triplet is not None
+    low, high = sorted((_luminance(ground), _luminance(tuple(colour.triplet))))
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+    # Bright black is the ground's own colour in some schemes; letters that are dimmed are never invisible.
+    style = palette_on("ansi", False, dark, ground, text, Style()).styles[AXIS * SLOTS]
+    assert style.color is None
+    assert style.dim
 
 
 def test_values_that_are_no_numbers_have_characters_of_their_own() -> None:

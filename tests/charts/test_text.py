@@ -52,7 +52,7 @@ def test_text_profile_draws_upright_bars() -> None:
 def test_text_profile_draws_theory_over_the_bars() -> None:
     values = np.linspace(-12, 0, 21)
     assert "─" in text_profile(values, theory=np.full(21, -6.0))
-    assert "~" in text_profile(values, theory=np.full(21, -6.0), ascii=True)
+    assert "+" in text_profile(values, theory=np.full(21, -6.0), ascii=True)
 
 
 numbers = st.floats(-320, 310) | st.sampled_from([nan, inf, -inf])

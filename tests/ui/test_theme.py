@@ -7,12 +7,14 @@ from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
-from textual.theme import BUILTIN_THEMES
+from textual.strip import Strip
+from textual.theme import BUILTIN_THEMES, Theme
+from textual.widgets import OptionList
 
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.terminal.terminal_caps import NoColourFilter
-from gradtui.ui.theme import DARK, LIGHT, contrast, fitting_theme
+from gradtui.ui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, contrast, fitting_theme
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
@@ -50,6 +52,35 @@ def test_pictures_and_tests_do_not_depend_on_where_they_are_made(monkeypatch: py
 
 def test_a_terminal_of_unknown_colours_has_its_own() -> None:
     assert fitting_theme(None, {}) == "ansi-dark"
+
+
+XTERM = {
+    "black": "#000000", "red": "#cd0000", "green": "#00cd00", "yellow": "#cdcd00", "blue": "#0000ee",
+    "magenta": "#cd00cd", "cyan": "#00cdcd", "bright_black": "#7f7f7f", "bright_red": "#ff0000",
+    "bright_blue": "#5c5cff",
+}  # fmt: skip
+"""The colours of xterm by their ANSI names."""
+
+
+def test_letters_of_gradtuis_own_themes_stand_out_from_every_ground() -> None:
+    for theme in (DARK, LIGHT):
+        grounds = [theme.background, theme.surface, theme.panel]
+        # The error's red is bold there, as all of the chosen line is.
+        cursor = theme.variables["block-cursor-background"]
+        for name in ("secondary", "accent", "success", "warning", "error"):
+            letters = Color.parse(getattr(theme, name))
+            for ground in (*grounds, *([cursor] if name != "error" else [])):
+                assert contrast(letters, Color.parse(ground)) >= 4.45, (theme.name, name, ground)
+
+
+@pytest.mark.parametrize(("theme", "ground"), [(ANSI_DARK, "#000000"), (ANSI_LIGHT, "#ffffff")])
+def test_letters_of_the_terminals_own_colours_can_be_read_in_xterm(theme: Theme, ground: str) -> None:
+    named = [getattr(theme, name) for name in ("secondary", "accent", "success", "warning", "error")]
+    named.append(theme.to_color_system().generate()["footer-key-foreground"])
+    for name in named:
+        letters = Color.parse(XTERM[name.removeprefix("ansi_")])
+        # Its grey on white has 4.0, and no other of the 16 colours is a quiet one.
+        assert contrast(letters, Color.parse(ground)) >= 4.0, name
 
 
 @pytest.mark.parametrize("name", [name for name in BUILTIN_THEMES if not name.startswith("ansi")])
@@ -142,6 +173,42 @@ async def test_on_the_terminals_own_colours_no_color_is_readable(monkeypatch: py
                 if style is not None and style.reverse:
                     reversed_texts.add(text.strip())
         assert "optimizer" in reversed_texts, "the line of the cursor"
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_without_colours_the_thumb_of_a_scroll_bar_stands_out(
+    monkeypatch: pytest.MonkeyPatch, theme: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        app.theme = theme
+        await pilot.press("p")
+        await until(pilot, lambda: "vanish-relu-20" in screen_text(app))
+        await pilot.pause(0.3)
+        bar = app.screen.query_one(OptionList).vertical_scrollbar
+        column = bar.region.x
+        reversed_rows = [
+            any(
+                start <= column < end
+                for start, end, style in _spans(app.screen._compositor.render_strips()[row])
+                if style is not None and style.reverse
+            )
+            for row in range(bar.region.y, bar.region.bottom)
+        ]
+        assert any(reversed_rows)
+        assert not all(reversed_rows)
+        assert not reversed_rows[-1], "the track below the thumb"
+
+
+def _spans(strip: Strip) -> list[tuple[int, int, Style | None]]:
+    """Return the first column, the column after the last, and the style of each piece of a line."""
+    found, at = [], 0
+    for segment in strip:
+        found.append((at, at + segment.cell_length, segment.style))
+        at += segment.cell_length
+    return found
 
 
 async def test_the_chosen_line_of_a_list_stands_out_with_16_colours() -> None:

@@ -165,7 +165,7 @@ class _BlockWords:
             split = Split(CARRIED, f"projection {text}", text, weights.parameters)
         if branch.shortcut == "rezero":
             # Both branches of a transformer block share one scalar, which is counted once.
-            found.append(WireMark("×", "α, learned, starts at 0", branch.layers[-1].scalar))
+            found.append(WireMark("×", "learned, starts at 0", branch.layers[-1].scalar))
         if branch.gate:
             gate = Split(GATED, "t = sigmoid(W x + b)", "gate t", branch.gate.parameters)
             return [split, gate, *found, Join(GATED, "×", "t"), Join(CARRIED, "⊕", "× (1 − t)")]

@@ -20,23 +20,24 @@ _COERCED = frozenset({"c.utf8", "utf8"})
 
 _STAND_INS = {
     # Marks of states and findings: letters that are read, not boxes.
-    "●": "*", "○": "o", "◌": ".", "◷": "@", "✖": "X", "✗": "X", "✓": "+", "▲": "!", "■": "#", "□": "o", "‖": "|",
+    "●": "*", "○": "-", "◌": ".", "◷": "@", "✖": "X", "✗": "X", "✓": "+", "▲": "!", "■": "#", "□": "o", "‖": "|",
     "◆": "*", "◇": "o", "•": "o", "·": ".", "…": "~", "∅": "0", "⚠": "!", "★": "*", "☆": "*",
     # Keys and directions.
     "←": "<", "→": ">", "↑": "^", "↓": "v", "↔": "-", "↕": "|", "⇥": ">", "⇤": "<", "⏎": "/", "↵": "/", "⌫": "<",
     "⌦": ">", "␣": "_", "⇧": "^", "‹": "<", "›": ">", "«": "<", "»": ">", "▶": ">", "▸": ">", "►": ">",
-    "◀": "<", "◂": "<", "◄": "<", "▼": "v", "▾": "v", "△": "^", "▴": "^", "🔎": "/ ",
+    "◀": "<", "◂": "<", "◄": "<", "▼": "|", "▾": "-", "△": "^", "▴": "+", "🔎": "/ ", "↻": "@",
     # Typography and mathematics.
     "–": "-", "—": "-", "−": "-", "⁻": "-", "‐": "-", "‑": "-", "‘": "'", "’": "'", "‚": ",", "“": '"', "”": '"',
     "„": '"', "′": "'", "″": '"', "×": "x", "÷": "/", "±": "+", "√": "V", "∞": "I", "≈": "~", "∼": "~", "≤": "<",
-    "≥": ">", "≠": "!", "∇": "V", "∂": "d", "∈": "e", "°": "o", "ß": "s", "ø": "o", "Ø": "O", "æ": "a", "Æ": "A",
-    "ł": "l", "Ł": "L", "đ": "d", "€": "E", "£": "L", "¥": "Y", "§": "S", "©": "c", "®": "r", "¦": "|", "∣": "|",
+    "≥": ">", "≠": "!", "⊕": "+", "⋮": ":", "∇": "V", "∂": "d", "∈": "e", "°": "o", "ß": "s", "ø": "o", "Ø": "O",
+    "æ": "a", "Æ": "A", "ł": "l", "Ł": "L", "đ": "d", "€": "E", "£": "L", "¥": "Y", "§": "S", "©": "c", "®": "r",
+    "¦": "|", "∣": "|",
     "α": "a", "β": "b", "γ": "g", "δ": "d", "ε": "e", "ζ": "z", "η": "n", "θ": "t", "κ": "k", "λ": "l", "μ": "u",
     "ν": "v", "π": "p", "ρ": "r", "σ": "s", "τ": "t", "φ": "f", "χ": "x", "ψ": "y", "ω": "w", "Γ": "G", "Δ": "D",
     "Θ": "T", "Λ": "L", "Π": "P", "Σ": "S", "∑": "S", "Φ": "F", "Ψ": "Y", "Ω": "W",
     # Blocks: of frames and scroll bars, by where their ink is.
     "█": "#", "▉": "#", "▊": "|", "▋": "|", "▌": "|", "▍": "|", "▎": "|", "▏": "|", "▐": "|", "▕": "|", "▔": "-",
-    "▀": '"', "▁": "_", "▂": "_", "▃": "_", "▄": "_", "▅": "#", "▆": "#", "▇": "#", "░": ":", "▒": "%", "▓": "#",
+    "▀": '"', "▁": "_", "▂": "_", "▃": "-", "▄": "-", "▅": "=", "▆": "=", "▇": "#", "░": ":", "▒": "%", "▓": "#",
 }  # fmt: skip
 
 
@@ -106,21 +107,23 @@ def _stand_in(character: str) -> str:
 
 def _line(name: str) -> str:
     """Return the stand-in of a piece of a frame or a rule, by its Unicode name."""
-    lying = any(word in name for word in ("HORIZONTAL", "LEFT", "RIGHT"))
-    standing = any(word in name for word in ("VERTICAL", "UP", "DOWN"))
+    words = set(name.replace("DOUBLE DASH", "DASH").split())
+    lying, standing = words & {"HORIZONTAL", "LEFT", "RIGHT"}, words & {"VERTICAL", "UP", "DOWN"}
     if "DIAGONAL" in name:
         return "X" if "CROSS" in name else "/" if name.endswith("UPPER RIGHT TO LOWER LEFT") else "\\"
     if lying and standing:
         return "+"
     if standing:
         return "|"
-    return "=" if "HEAVY" in name or "DOUBLE" in name else "-"
+    return "=" if words & {"HEAVY", "DOUBLE"} else "-"
 
 
 def in_ascii(text: str) -> str:
     """Return the text in ASCII characters only, as many cells wide as before."""
     if text.isascii():
         return text
+    # Of a mean with its deviation, a plus alone would make a sum.
+    text = text.replace(" ± ", "+/-")
     there = text.translate(_TABLE)
     return there if len(there) == cell_len(text) else _by_width(text)
 

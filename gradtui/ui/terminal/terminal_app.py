@@ -39,7 +39,7 @@ from gradtui.ui.terminal.diff_renderer import DiffRenderer
 from gradtui.ui.terminal.driver import TerminalDriver
 from gradtui.ui.terminal.ending import HURRY_SECONDS, QUIT_SECONDS, Ending
 from gradtui.ui.terminal.key_queue import KeyHandled, KeyQueue
-from gradtui.ui.terminal.terminal_caps import TerminalCaps, name_keys
+from gradtui.ui.terminal.terminal_caps import TerminalCaps, name_keys, name_signs
 from gradtui.ui.terminal.toasts import Toasts
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class TerminalApp(App[None]):
     CSS = """
     ToastRack { dock: top; align: right top; margin: 4 0 0 0; }
     Toast { padding: 0 1; width: auto; max-width: 50%; }
+    Input > .input--placeholder { color: $secondary; text-style: none; }
     """
 
     ascii: var[bool] = var(False, init=False)
@@ -269,13 +270,14 @@ class TerminalApp(App[None]):
         return self.terminal_caps.key_display(display, chosen=bool(binding.key_display))
 
     def name_keys(self, text: str) -> str:
-        """Return a text in which keys have names, where the terminal lacks their signs."""
-        return name_keys(text) if self.ascii else text
+        """Return a help text in which keys have names, and charts their own signs, where the terminal has ASCII."""
+        return name_signs(name_keys(text)) if self.ascii else text
 
     def watch_ascii(self) -> None:
         """Paint every line of every screen again."""
         for screen in self.screen_stack:
-            for widget in screen.walk_children():
+            for widget in screen.walk_children(Widget):
+                widget.notify_style_update()
                 widget.refresh()
             screen.refresh()
         self.refresh_bindings()

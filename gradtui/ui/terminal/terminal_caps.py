@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -88,6 +89,24 @@ class TerminalCaps:
 def name_keys(text: str) -> str:
     """Return a text in which keys have names instead of signs that ASCII lacks."""
     return _replaced(text, _KEY_NAMES)
+
+
+def name_signs(text: str) -> str:
+    """Return a help text with the signs that the charts draw in ASCII, where it has a sign between backticks.
+
+    Charts choose their own characters: where Unicode has a sign for NaN and for each event, they draw a letter.
+    """
+    from gradtui.charts.marks import MARK_KINDS
+    from gradtui.charts.palette import ASCII, UNICODE
+
+    signs = {kind.sign: kind.ascii for kind in MARK_KINDS.values()}
+    signs |= {
+        UNICODE.nan: ASCII.nan,
+        UNICODE.inf: ASCII.inf,
+        **dict(zip(UNICODE.bars, ASCII.bars, strict=True)),
+    }
+    table = str.maketrans(signs)
+    return re.sub("`[^`]*`", lambda found: found[0].translate(table), text)
 
 
 def _replaced(text: str, names: Mapping[str, str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,9 +21,12 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 import gradtui
+from gradtui.charts.palette import ASCII as ASCII_GLYPHS
+from gradtui.charts.palette import UNICODE as UNICODE_GLYPHS
 from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.terminal.ascii import AsciiFilter, ascii_wanted, in_ascii
+from gradtui.ui.terminal.terminal_caps import name_signs
 from tests.support.lab import ASCII, alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
@@ -76,7 +81,7 @@ def test_the_setting_overrides_the_terminal_and_the_variable_overrides_both() ->
 def test_frames_marks_keys_and_letters_stay_readable() -> None:
     assert in_ascii("╭─┬─╮ ┏━┓ ╔═╗") == "+-+-+ +=+ +=+"
     assert in_ascii("│╰┴╯║╎╱╲") == "|+++||/\\"
-    assert in_ascii("● ○ ✖ ▲ ✓ ■ ‖ → × · …") == "* o X ! + # | > x . ~"
+    assert in_ascii("● ○ ✖ ▲ ✓ ■ ‖ → × · …") == "* - X ! + # | > x . ~"
     assert in_ascii("Grün, naïve, L², µ, ½") == "Grun, naive, L2, u, ?"
     assert in_ascii("漢字 ok") == "???? ok"
     assert in_ascii("e\u0301\u200b") == "e", "what has no cell gets none"
@@ -239,3 +244,65 @@ async def test_a_new_app_draws_as_the_last_one_was_left() -> None:
         app.action_toggle_ascii()
         await until(pilot, lambda: 'charset = "ascii"' in kept(app))
     assert GradtuiApp().ascii
+
+
+# -- what stands in for what the app paints
+
+LETTERS_THAT_WILL_DO = {
+    "✖": "X",
+    "✗": "X",
+    "×": "x",
+    "∞": "I",
+    "•": "o",
+    "↓": "v",
+    "η": "n",
+    "Δ": "D",
+    "χ": "x",
+}
+"""The signs for which a letter stands: crosses, infinity as charts have it, the dot of the products, the arrow of the
+keys, and letters of other alphabets. (Signs of formulas are spelled out; see `spelled`.)"""
+
+
+def _painted() -> dict[str, str]:
+    """Return every character beyond ASCII in a text of the source, with its file; lessons are spelled before."""
+    found: dict[str, str] = {}
+    for file in Path(gradtui.__file__).parent.rglob("*.py"):
+        if file.name in ("ascii.py", "plain_text.py", "errors.py", "lesson.py", "lesson_pane.py"):
+            # Tables of characters, which nothing paints.
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in comments:
+                found |= dict.fromkeys(sorted(node.value), file.name)
+    return {sign: file for sign, file in found.items() if not sign.isascii()}
+
+
+def test_no_sign_that_the_app_paints_becomes_a_letter_or_a_question_mark() -> None:
+    painted = _painted()
+    assert len(painted) > 80
+    for sign, file in painted.items():
+        there = in_ascii(sign)
+        full_width = cell_len(sign) == 2  # Chinese punctuation: lessons fall back to English
+        assert full_width or "?" not in there, f"{sign} of {file}"
+        if there.isalpha() and not unicodedata.normalize("NFKD", sign)[:1].isascii():
+            assert LETTERS_THAT_WILL_DO.get(sign) == there, f"{sign} of {file} becomes {there}"
+
+
+def test_blocks_in_texts_are_those_of_the_charts() -> None:
+    assert in_ascii(UNICODE_GLYPHS.bars) == ASCII_GLYPHS.bars
+
+
+def test_lines_of_all_weights_and_dashes_are_lines() -> None:
+    assert in_ascii("─━═╌╍┄┅┈┉") == "-==-=-=-="
+    assert in_ascii("│┃║╎╏┆┇┊┋") == "|" * 9
+    assert in_ascii("┌┐└┘├┤┬┴┼╭╮╯╰┏┓") == "+" * 15
+
+
+def test_a_mean_with_its_deviation_is_no_sum() -> None:
+    assert in_ascii("0.5 ± 0.1") == "0.5+/-0.1"
+
+
+def test_help_names_the_signs_that_the_charts_draw_in_ascii() -> None:
+    said = name_signs("`×` is NaN, `∞` infinite; `η` the rate, `‖` paused, `▁ ▂ ▃ ▄` clipped; 3 × 4")
+    assert said == "`N` is NaN, `I` infinite; `l` the rate, `P` paused, `_ _ - -` clipped; 3 × 4"

@@ -141,16 +141,14 @@ class GradientPane(Vertical, can_focus=True):
         chart, waterfall = await self._charts(followed.folder, metric, data.factors is not None)
         self._data = data
         self._other = values_beside(data, partner.data if partner is not None else None)
-        headline = self.query_one(Headline)
-        factors = data.factors
-        text = factors.headline if factors else metric.headline(data.names, data.values.tolist())
-        headline.sentence = headline_of(text, diagnosis, data.step)
+        text = data.factors.headline if data.factors else metric.headline(data.names, data.values.tolist())
+        self.query_one(Headline).sentence = headline_of(text, diagnosis, data.step)
         # The waterfall comes first: it has every step, so it sets the scale that both share.
         waterfall.update(units(data.matrix), data.steps, data.last, whole_run=not followed.live)
         self._update(chart, data, units)
         waterfall.step = data.step if data.request.at is not None else None
         self.query_one(ScaleLegend).update()
-        self.heading = Content(metric.title) if factors is None else factor_signs(factors, palette_of(self))
+        self.heading = Content(metric.title)
         self._write_legend()
 
     async def _wait(self, waits: Content) -> None:
@@ -208,11 +206,10 @@ class GradientPane(Vertical, can_focus=True):
         # The order matters: getting the chart imports numpy, which is not needed before there are data.
         if data is None or (chart := self._profile()) is None:
             return
-        at = chart.cursor
-        pointed = at is not None and at < len(data.names)
-        headline = self.query_one(Headline)
-        headline.asked = pointed and data.factors is None
-        headline.legend = legend_of(data, at if pointed else None, self._other is not None)
+        at = chart.cursor if chart.cursor is not None and chart.cursor < len(data.names) else None
+        headline, palette = self.query_one(Headline), palette_of(self)
+        headline.asked = at is not None and data.factors is None
+        headline.legend = legend_of(data, at, self._other is not None, palette)
         what = f"{len(data.names):,} {chart.of}s"
         if chart.window is not None:
             what = f"{chart.of}s {chart.axis.first + chart.start:,} to {chart.axis.last + chart.start:,} of {what}"
@@ -221,9 +218,17 @@ class GradientPane(Vertical, can_focus=True):
             "time runs downward" if window is None else f"steps {window[0]:,} to {window[1]:,} · 0 whole run"
         )
         self.caption = Content(f"{what} · {when}")
-        if data.factors is not None and pointed and at is not None:
+        if data.factors is not None:
+            self.heading = factor_signs(data.factors, palette)
+        if data.factors is not None and at is not None:
             # Beside the sentence there is no room for the parts of a factor.
-            self.caption = factor_readout(data.factors, at, palette_of(self))
+            self.caption = factor_readout(data.factors, at, palette)
+
+    def notify_style_update(self) -> None:
+        """Write the signs as they are drawn in other colours or characters."""
+        super().notify_style_update()
+        if self.is_attached:
+            self._write_legend()
 
     def on_resize(self) -> None:
         """Write as many words as fit now."""

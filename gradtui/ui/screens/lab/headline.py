@@ -11,6 +11,7 @@ from textual.widget import Widget
 from gradtui.words import plain_exponents
 
 if TYPE_CHECKING:
+    from gradtui.charts.palette import Palette
     from gradtui.headlines import HeadlineText
     from gradtui.ui.shown_diagnosis import ShownDiagnosis
     from gradtui.ui.view_data import ViewData
@@ -45,15 +46,18 @@ class Headline(Widget):
         return sentence
 
 
-def legend_of(data: ViewData, at: int | None, compared: bool) -> tuple[Content, ...]:
+def legend_of(data: ViewData, at: int | None, compared: bool, palette: Palette) -> tuple[Content, ...]:
     """Return the values of the layer pointed at, or the meaning of the signs, in versions of different length."""
     if data.factors is not None:
         return (Content.styled(data.factors.note, "$secondary"),)
-    return chart_legend(data, compared) if at is None else layer_readout(data, at)
+    return chart_legend(data, compared, palette) if at is None else layer_readout(data, at, palette)
 
 
-def layer_readout(data: ViewData, at: int) -> tuple[Content, ...]:
+def layer_readout(data: ViewData, at: int, palette: Palette) -> tuple[Content, ...]:
     """Return a layer's value and the range of its last steps, in versions of different length."""
+    from gradtui.charts.bars import overlay_sign
+    from gradtui.charts.palette import THEORY
+
     low, high = float(data.low[at]), float(data.high[at])
     value = Content.assemble(
         (data.names[at], "bold $accent"), plain_exponents(f" {float(data.values[at]):.2e}")
@@ -62,20 +66,28 @@ def layer_readout(data: ViewData, at: int) -> tuple[Content, ...]:
     spread = Content.styled(plain_exponents(f"  {low:.0e} … {high:.0e}"), "$secondary")
     if data.theory is not None and data.theory[at] == data.theory[at]:
         value += Content.assemble(
-            ("  ─", "bold $warning"), plain_exponents(f" theory {float(data.theory[at]):.2e}")
+            (f"  {overlay_sign(THEORY, palette)}", "bold $warning"),
+            plain_exponents(f" theory {float(data.theory[at]):.2e}"),
         )
     return value + median + spread, value + median, value
 
 
-def chart_legend(data: ViewData, compared: bool) -> tuple[Content, ...]:
-    """Return the signs over the bars with their meaning, in versions of different length."""
+def chart_legend(data: ViewData, compared: bool, palette: Palette) -> tuple[Content, ...]:
+    """Return the signs over the bars, as they are drawn, with their meaning, in versions of different length."""
+    from gradtui.charts.bars import overlay_sign
+    from gradtui.charts.palette import HEALTHY, OTHER, THEORY, TYPICAL
+
     signs = [
-        (compared, ("╌", "bold $error"), " without the cure"),
-        (data.theory is not None, ("─", "bold $warning"), " theory"),
-        (data.healthy is not None, ("░", "$success"), " healthy"),
-        (len(data.moment.rows) > 1, ("─", "bold"), f" median of {len(data.moment.rows)} steps"),
+        (compared, OTHER, "bold $error", "without the cure"),
+        (data.theory is not None, THEORY, "bold $warning", "theory"),
+        (data.healthy is not None, HEALTHY, "$success", "healthy"),
+        (len(data.moment.rows) > 1, TYPICAL, "bold", f"median of {len(data.moment.rows)} steps"),
     ]
-    parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
+    parts = [
+        Content.assemble((overlay_sign(slot, palette), style), (f" {text}", "$secondary"))
+        for there, slot, style, text in signs
+        if there
+    ]
     # The first signs are left out last, since they matter most.
     return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 

@@ -72,6 +72,11 @@ class LessonPane(Vertical):
 
 
 _RAISED, _PLAIN = "⁰¹²³⁴⁵⁶⁷⁸⁹ˣˡ", "0123456789xl"
+_SPELLED = {
+    "½": "(1/2)", "√": "root ", "·": "*", " ← ": " <- ", "λ": "lambda", "σ": "sigma", "φ": "phi", "π": "pi",
+    "Σ": "sum of",
+}  # fmt: skip
+"""Signs of formulas for which no single character of ASCII will do."""
 
 
 def spelled(step: LessonStep) -> LessonStep:
@@ -80,7 +85,9 @@ def spelled(step: LessonStep) -> LessonStep:
     def said(text: str) -> str:
         powers = str.maketrans(_RAISED, _PLAIN)
         text = re.sub(f"[{_RAISED}]+", lambda found: "^" + found[0].translate(powers), text)
-        return text.replace("½", "(1/2)").replace("√", "root ")
+        for sign, words in _SPELLED.items():
+            text = text.replace(sign, words)
+        return text
 
     asked = step.question
     return replace(

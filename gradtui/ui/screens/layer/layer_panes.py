@@ -138,17 +138,15 @@ class LayerFactors(Vertical, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__(id="layer-factors", classes="pane -none")
+        self._view: LayerView | None = None
 
     def paint(self, view: LayerView) -> None:
         """Draw the factors, with the cursor at the layer; hide where the run has recorded none."""
-        factors = view.factors
+        factors, self._view = view.factors, view
         self.set_class(factors is None, "-none")
         if factors is None:
             return
-        self.border_title = factor_signs(factors, palette_of(self))
-        self.border_subtitle = (
-            Content("") if factors.over_time else factor_readout(factors, view.index, palette_of(self))
-        )
+        self._write_frame()
         chart = next(iter(self.query(FactorChart)), None)
         if chart is None:
             lag = factors.over_time
@@ -157,6 +155,21 @@ class LayerFactors(Vertical, can_focus=True):
         chart.update(factors)
         chart.cursor = None if factors.over_time else view.index
         self.query_one("#layer-product", Static).update(Content(factors.headline.text))
+
+    def _write_frame(self) -> None:
+        """Write the meaning of the signs, and the layer's factor."""
+        if self._view is None or (factors := self._view.factors) is None:
+            return
+        palette = palette_of(self)
+        self.border_title = factor_signs(factors, palette)
+        self.border_subtitle = (
+            Content("") if factors.over_time else factor_readout(factors, self._view.index, palette)
+        )
+
+    def notify_style_update(self) -> None:
+        """Write the signs as they are drawn in other colours or characters."""
+        super().notify_style_update()
+        self._write_frame()
 
 
 class LayerUnits(Vertical, can_focus=True):

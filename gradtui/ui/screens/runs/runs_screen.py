@@ -32,7 +32,7 @@ from gradtui.ui.widgets.row_table import RowTable
 HELP_TEXT = (
     "## Runs\n\n"
     "**gradient** is the gradient of each layer at the last step, from input to output: the highest block is the "
-    "largest gradient, the lowest is eight decades below it. `×` is NaN, `∞` infinite, `0` exactly zero.\n\n"
+    "largest gradient, the lowest is eight decades below it. × is NaN, ∞ infinite, 0 exactly zero.\n\n"
     "A **filter** is words separated by spaces, all of which must match: `sigmoid` is a part of a name, folder, "
     "note or tag; `findings:vanishing`, `status:finished,stopped`, `tag:paper`, `name:sig*`, `note:*clip*`; "
     "`depth>20`, `accuracy<50%`, `train`, `test`, `loss`, `seconds`, `step`, `age<2h`; any field of the experiment, "

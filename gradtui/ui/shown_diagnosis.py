@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from textual.content import Content
+
 from gradtui.judgement import TOO_SHORT, Judgement, judge
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
     from gradtui.diagnosis.judged import AnsweredQuestions
 
+NOTHING_YET = "Findings appear here once training has started."
 NOT_JUDGED_YET = Judgement("checking")
 
 
@@ -44,8 +47,18 @@ class ShownDiagnosis:
         here = {finding.code for finding in self.findings or ()}
         return tuple(finding for finding in self.newest_findings or () if finding.code not in here)
 
-    def waits_for(self, step: int) -> str:
-        """Return why there are no findings to show at a step; "" where there are, or nothing is wrong."""
+    def without_findings(self, step: int) -> Content:
+        """Return what is said of a step without findings: that there is no problem, or why nothing is known yet."""
+        if waits_for := self._waits_for(step):
+            return Content.styled(waits_for, "$secondary")
+        if self.judgement.state != "clean":
+            return Content.styled(NOTHING_YET, "$secondary")
+        if self.later:
+            return Content(f"No problem yet at step {step:,}.")
+        return Content.assemble(("✓", "$success"), f" No problems found (step {step:,}).")
+
+    def _waits_for(self, step: int) -> str:
+        """Return why nothing is known of a step; "" where it has findings, or nothing is wrong."""
         judgement = self.judgement
         if judgement.state == "problem":
             return "" if judgement.codes else judgement.without_finding

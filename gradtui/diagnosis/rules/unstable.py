@@ -66,7 +66,7 @@ def risen_again(case: Case) -> Finding | None:
     A script's loss may rise for good reasons (other data, another weight of a term), and its answers are not known.
     """
     lowest = case.loss.lowest
-    if not case.evidence.chance_loss > 0 or lowest is None or not case.past_warmup:
+    if not case.evidence.chance_loss > 0 or lowest is None:
         return None
     guessing = case.chance_loss
     if not (lowest.level <= LEARNED_LOSS * guessing and lowest.rise >= LOST_LOSS * guessing):

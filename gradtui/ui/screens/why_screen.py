@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
     from gradtui.diagnosis.factors import Factors
     from gradtui.ui.followed_run import FollowedRun
+    from gradtui.ui.shown_diagnosis import ShownDiagnosis
 
 
 HEALTHY = Explanation(
@@ -79,10 +80,10 @@ def explain(screen: Screen[Any], run: FollowedRun | None, disk: DiskWork) -> Non
     """Explain what was found in a run, over a screen; its files are read in a thread."""
     if run is None:
         return
-    findings = run.findings or run.newest_findings or ()
+    paragraphs = explained(run.diagnosis, run.data.step if run.data is not None else 0)
     disk.do(
         lambda: factors_of(run),
-        lambda factors: screen.app.push_screen(WhyScreen(explained(findings, factors))),
+        lambda factors: screen.app.push_screen(WhyScreen([*paragraphs, *_measured(factors)])),
     )
 
 
@@ -98,21 +99,25 @@ def factors_of(run: FollowedRun) -> Factors | None:
         return None
 
 
-def explained(findings: Sequence[Finding], factors: Factors | None) -> list[Paragraph]:
-    """Return what the findings of a run mean, with their numbers, and the factors of its layers."""
-    paragraphs = [paragraph for finding in findings for paragraph in _finding(finding)]
+def explained(diagnosis: ShownDiagnosis, step: int) -> list[Paragraph]:
+    """Return what the findings at a step mean, with their numbers, or that nothing was found or is known yet."""
+    findings = diagnosis.findings or diagnosis.newest_findings or ()
     if not findings:
-        head = Content.styled("No problem has been found.", "bold $success")
-        paragraphs = [Paragraph(head, begins=True), *_general(HEALTHY)]
-    if factors is not None and (said := factors.headline).tone != "none":
-        way = "" if factors.over_time else ", from the output layer to the input"
-        paragraphs.append(
-            Paragraph(
-                Content.assemble(f"{said.text}{way}. ", ("P", "bold $accent"), " draws them."), "Factors"
-            )
-        )
+        clean = diagnosis.judgement.state == "clean"
+        return [Paragraph(diagnosis.without_findings(step)), *(_general(HEALTHY) if clean else [])]
+    first, *others = (paragraph for finding in findings for paragraph in _finding(finding))
     # Only what follows another finding needs an empty line above it.
-    return [paragraphs[0]._replace(begins=False), *paragraphs[1:]]
+    return [first._replace(begins=False), *others]
+
+
+def _measured(factors: Factors | None) -> list[Paragraph]:
+    """Return the factors by which the layers of the run multiply the gradient, in words."""
+    if factors is None or (said := factors.headline).tone == "none":
+        return []
+    way = "" if factors.over_time else ", from the output layer to the input"
+    return [
+        Paragraph(Content.assemble(f"{said.text}{way}. ", ("P", "bold $accent"), " draws them."), "Factors")
+    ]
 
 
 def _finding(finding: Finding) -> list[Paragraph]:

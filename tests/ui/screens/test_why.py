@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gradtui.diagnosis.findings import CODES, EXPLANATIONS, Finding
+from gradtui.judgement import Judgement, judge
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.why_screen import explained
+from gradtui.ui.shown_diagnosis import ShownDiagnosis
 from tests.support.lab import SIZES, lab_of, no_standby, screen_text, until
 from tests.support.studies import sick_run
 
@@ -25,7 +27,29 @@ def test_a_finding_of_another_version_has_its_evidence() -> None:
 
 
 def plain_of(finding: Finding) -> str:
-    return "\n".join(paragraph.text.plain for paragraph in explained([finding], None))
+    diagnosis = ShownDiagnosis((finding,), judge([finding], live=False))
+    return "\n".join(paragraph.text.plain for paragraph in explained(diagnosis, 3))
+
+
+@pytest.mark.parametrize(
+    ("judgement", "text", "healthy"),
+    [
+        (judge((), live=False), "✓ No problems found (step 300).", True),
+        (judge(None, live=True, pending=["dead-units"]), "◌ checking: dead-units? (step 300)", False),
+        (judge((), live=False, enough=False), "◌ 300 steps are too few to judge.", False),
+        (
+            judge((), live=False, objection="the loss is NaN"),
+            "✖ No rule found a problem, but the loss is NaN.",
+            False,
+        ),
+    ],
+)
+def test_a_run_without_findings_is_called_healthy_only_if_it_was_judged(
+    judgement: Judgement, text: str, healthy: bool
+) -> None:
+    first, *rest = explained(ShownDiagnosis((), judgement), 300)
+    assert first.text.plain[1:] == text[1:]
+    assert bool(rest) == healthy
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
     from gradtui.report.divergences import RecordedDivergence
 
-NOTHING_YET = "Findings appear here once training has started."
-
 
 class FindingsPane(VerticalScroll, can_focus=True):
     """The FindingsPane shows the findings of the run, the worst first, and above them the verdict on a cure."""
@@ -133,14 +131,8 @@ def findings_text(diagnosis: ShownDiagnosis, step: int) -> Content:
         # An explosion and the NaN that it ends in share the cure that Y copies, so it is written once.
         first = next((finding for finding in findings if cures_with_code([finding])), None)
         text = Content("\n").join(_describe(finding, code=finding is first) for finding in findings)
-    elif waits_for := diagnosis.waits_for(step):
-        text = Content.styled(waits_for, "$secondary")
-    elif diagnosis.judgement.state != "clean":
-        text = Content.styled(NOTHING_YET, "$secondary")
-    elif later:
-        text = Content(f"No problem yet at step {step:,}.")
     else:
-        text = Content.assemble(("✓", "$success"), f" No problems found (step {step:,}).")
+        text = diagnosis.without_findings(step)
     if diagnosis.why:
         text += Content.styled(f"\n{diagnosis.why}", "$secondary")
     for finding in later:

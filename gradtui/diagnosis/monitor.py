@@ -150,6 +150,8 @@ class RunMonitor:
         of one that trains, also those that its trainer has recorded, as the list of runs shows them too. None while
         the run is still being checked: "no problems found" takes CONFIRMING_UPDATES clean updates and EARLY_STEPS, and
         that nothing critical would be found if the run ended now."""
+        self.remarks: tuple[Finding, ...] = ()
+        """What is unusual and harmless in a run that has ended. `gradtui diagnose` prints it; no verdict uses it."""
         self.pending: tuple[Finding, ...] = ()
         """The findings that the next diagnosis has to confirm, and those that a longer run may refute."""
         self._follower: Follower | None = None
@@ -233,6 +235,9 @@ class RunMonitor:
         self._clean_updates = update.clean_updates - self._not_counted
         self._outcome = None
         self.findings = self._findings_to_show()
+        # A trainer, which shows nothing, has no snapshot.
+        shown = self.evidence.finished and self.snapshot is not None
+        self.remarks = tuple(remarks(self.evidence)) if shown else ()
         self._diagnosed_at = ended = time.monotonic()
         least, share = SECONDS_BETWEEN_DIAGNOSES, REST_PER_DIAGNOSIS
         if self.snapshot is not None and self.findings is not None:

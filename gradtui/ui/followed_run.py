@@ -177,8 +177,7 @@ class FollowedRun:
         post(True)
 
     def _take_diagnosis(self, monitor: RunMonitor, here: tuple[Finding, ...] | None) -> None:
-        """Judge the numbers as they are now: since the last diagnosis they may have become such that "no problems
-        found" would be wrong. here: the findings at the step that is shown, where that is not the newest."""
+        """Judge the numbers as they are now. `here` has the findings at the step that is shown, if not the newest."""
         evidence, snapshot = monitor.evidence, self.snapshot
         at = None if self._compared else self.request.at
         newest = snapshot.step if snapshot is not None else 0
@@ -188,6 +187,7 @@ class FollowedRun:
             objections=(monitor.objection(), monitor.objection(at)),
             pending=tuple(finding.code for finding in monitor.pending),
             judged=monitor.judged,
+            remarks=monitor.remarks,
             live=self.live if evidence is None else not evidence.finished,
             past=at is not None,
             steps=(newest, newest if at is None else at),

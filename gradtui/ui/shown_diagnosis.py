@@ -40,6 +40,8 @@ class ShownDiagnosis:
     """Whether the run trained when it was diagnosed."""
     why: str = ""
     """What could not be judged at the newest step and why, where that is shown; "" where everything could."""
+    remarks: tuple[Finding, ...] = ()
+    """What is unusual and harmless at the end of the run, where that is shown."""
 
     @property
     def later(self) -> tuple[Finding, ...]:
@@ -78,6 +80,7 @@ def shown_diagnosis(
     objections: tuple[str, str],
     pending: Sequence[str],
     judged: AnsweredQuestions | None,
+    remarks: Sequence[Finding],
     live: bool,
     past: bool,
     steps: tuple[int, int],
@@ -90,6 +93,7 @@ def shown_diagnosis(
         objections: why the run cannot be called free of problems at the newest step, and at the step that is shown.
         pending: the codes of the findings that were seen once at the newest step and wait for confirmation.
         judged: what could be judged at the newest step; None before the first diagnosis.
+        remarks: what is unusual and harmless in a run that has ended.
         live: whether the run still trains.
         past: whether an earlier step is shown.
         steps: the newest step, and the one that is shown.
@@ -98,4 +102,5 @@ def shown_diagnosis(
     now = judge(newest, live=live, step=steps[0], objection=objections[0], pending=pending, enough=enough)
     then = judge(here, live=live and not past, step=steps[1], objection=objections[1]) if past else now
     why = judged.why if judged is not None and newest is not None and not past else ""
-    return ShownDiagnosis(here if past else newest, then, newest, now, past, live, why)
+    at_end = () if past else tuple(remarks)
+    return ShownDiagnosis(here if past else newest, then, newest, now, past, live, why, at_end)

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from gradtui.diagnosis.findings import EXPLANATIONS, Explanation
+from gradtui.diagnosis.findings import EXPLANATIONS, INFORMATION_CODES, Explanation
 from gradtui.judgement import MARKS
 from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.one_answer import OneAnswer
@@ -102,10 +102,15 @@ def factors_of(run: FollowedRun) -> Factors | None:
 def explained(diagnosis: ShownDiagnosis, step: int) -> list[Paragraph]:
     """Return what the findings at a step mean, with their numbers, or that nothing was found or is known yet."""
     findings = diagnosis.findings or diagnosis.newest_findings or ()
+    paragraphs = [paragraph for finding in findings for paragraph in _finding(finding)]
     if not findings:
         clean = diagnosis.judgement.state == "clean"
-        return [Paragraph(diagnosis.without_findings(step)), *(_general(HEALTHY) if clean else [])]
-    first, *others = (paragraph for finding in findings for paragraph in _finding(finding))
+        paragraphs = [Paragraph(diagnosis.without_findings(step)), *(_general(HEALTHY) if clean else [])]
+    for remark in diagnosis.remarks:
+        # The explanation of a code such as vanishing describes a net that fails, and this one does not.
+        told = _finding(remark)
+        paragraphs += told if remark.code in INFORMATION_CODES else told[:2]
+    first, *others = paragraphs
     # Only what follows another finding needs an empty line above it.
     return [first._replace(begins=False), *others]
 

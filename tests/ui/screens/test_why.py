@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gradtui.diagnosis.findings import CODES, EXPLANATIONS, Finding
+from gradtui.diagnosis.monitor import diagnose_run
 from gradtui.judgement import Judgement, judge
+from gradtui.runs.reader import open_run
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.why_screen import explained
 from gradtui.ui.shown_diagnosis import ShownDiagnosis
@@ -77,3 +81,21 @@ async def test_a_key_explains_the_finding_with_the_numbers_of_the_run(size: tupl
         await until(pilot, lambda: "↑↓ more" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is lab)
+
+
+async def test_what_is_unusual_and_harmless_in_a_run_that_has_ended_is_shown_as_no_problem(
+    home: Path,
+) -> None:
+    run = sick_run(learns=True, decades=4.0)
+    (remark,) = diagnose_run(open_run(run)).remarks
+    assert remark.severity == "info"
+    app = GradtuiApp(attach=run)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: f"i {remark.code}" in screen_text(app))
+        assert "✓ No problems found (step 60)." in screen_text(app)
+        assert "✓ no problems" in screen_text(app).splitlines()[0]
+        await pilot.press("w")
+        await until(pilot, lambda: "Helps" in screen_text(app))
+        for said in ("No problems found", f"i {remark.code}", remark.evidence[:40]):
+            assert said in screen_text(app)

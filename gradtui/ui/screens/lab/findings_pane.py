@@ -92,6 +92,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
         text = findings_text(diagnosis, self.step)
         findings, later = diagnosis.findings, diagnosis.later
         curable = self.curable and bool(findings or later)
+        explained = findings or diagnosis.remarks
         title = "Verdict and findings" if self.verdict else "Findings"
         for broke in self.breaks:
             mark, colour = MARKS["warning" if broke.kind == "jump" else "critical"]
@@ -105,7 +106,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
             text += Content.assemble(("\n\nnote  ", "$secondary"), lines)
         if self.verdict:
             text = _verdict(self._columns, *self.verdict) + "\n\n" + text
-        hint = "w why · f fix it · T all cures" if curable else "w why" if findings else ""
+        hint = "w why · f fix it · T all cures" if curable else "w why" if explained else ""
         self._write(title, text, HINT if cures_with_code(findings) else hint)
 
     def _write(self, title: str, text: Content, hint: str) -> None:
@@ -125,7 +126,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
 
 def findings_text(diagnosis: ShownDiagnosis, step: int) -> Content:
-    """Return the findings at the shown step, or why there are none, and those of later steps."""
+    """Return the findings at the shown step, or why there are none, then remarks and the findings of later steps."""
     findings, later = diagnosis.findings, diagnosis.later
     if findings:
         # An explosion and the NaN that it ends in share the cure that Y copies, so it is written once.
@@ -135,6 +136,8 @@ def findings_text(diagnosis: ShownDiagnosis, step: int) -> Content:
         text = diagnosis.without_findings(step)
     if diagnosis.why:
         text += Content.styled(f"\n{diagnosis.why}", "$secondary")
+    for remark in diagnosis.remarks:
+        text += Content("\n") + _describe(remark, code=False)
     for finding in later:
         text += Content.styled(
             f"\n{MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"

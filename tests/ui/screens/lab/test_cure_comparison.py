@@ -55,8 +55,10 @@ async def test_cured_run_is_compared_with_its_parent(make_run: MakeRun) -> None:
         profile = lab.query_one(ProfileChart)._profile
         assert profile is not None
         assert profile.other is not None
-        # At the same step of both, though the other one went on for longer.
-        np.testing.assert_allclose(10.0**profile.other, before[99], rtol=1e-5)
+        # At the same step of both, although the other one continued for longer.
+        await until(
+            pilot, lambda: np.allclose(10.0 ** lab.query_one(ProfileChart)._profile.other, before[99])
+        )
         lab.cursor.go_to(50)
         await until(
             pilot, lambda: np.allclose(10.0 ** lab.query_one(ProfileChart)._profile.other, before[49])

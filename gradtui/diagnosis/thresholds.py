@@ -127,7 +127,7 @@ UNSTABLE_END_SHARE = 0.25
 SMOOTHED_STEPS = 5
 """The lowest loss before is the lowest median over this many steps (or a twentieth of the run), so that one lucky batch
 does not count."""
-LOST_LOSS, LOST_ACCURACY = 0.25, 0.1
+LOST_LOSS, LOST_ACCURACY = 0.15, 0.1
 """A net has lost what it had learned if its loss has risen by the first share of the loss of guessing, over a tenth of
 the run, and the accuracy of its batches has fallen by the second."""
 RAISED_RATE = 1.5

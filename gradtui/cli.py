@@ -6,6 +6,7 @@ Ctrl-C and SIGTERM. `gradtui watch` returns the exit code of the command that it
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import shutil
@@ -187,7 +188,24 @@ def _refuse_unknown(word: str) -> None:
 
 
 def _replace_unprintable() -> None:
-    # A terminal without Unicode shows question marks instead of a traceback.
+    """Print what a terminal or an encoding lacks as it is shown there by the app, neither as ? nor with a traceback."""
+    codecs.register_error("gradtui-ascii", _stand_in)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            # Python prints UTF-8 under the locale C, also on a terminal that shows ASCII only.
+            plain = stream.isatty() and _ascii_terminal()
+            stream.reconfigure(encoding="ascii" if plain else None, errors="gradtui-ascii")
+
+
+def _ascii_terminal() -> bool:
+    from gradtui.ascii_text import ascii_wanted
+
+    return ascii_wanted("auto", os.environ)
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    from gradtui.ascii_text import in_ascii
+
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return in_ascii(error.object[error.start : error.end]), error.end

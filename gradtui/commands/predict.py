@@ -78,7 +78,7 @@ def _print(experiment: Experiment, prediction: Prediction) -> None:
 def _figures(prediction: Prediction) -> Iterator[str]:
     lags, chi, scale = prediction.log10_lags, prediction.chi[-1], prediction.depth_scale
     one, many = ("step back in time", "steps") if lags else ("layer", "layers")
-    yield f"Each {one} multiplies the squared gradient by χ = {chi:.4g} (1 keeps its size)."
+    yield f"Each {one} multiplies the squared gradient by chi = {chi:.4g} (1 keeps its size)."
     if math.isfinite(scale):
         how = "falls to 1/e" if chi < 1 else "grows by e"
         yield f"The squared gradient {how} every {scale:.4g} {many}."

@@ -47,8 +47,8 @@ class Lessons:
     @property
     def language(self) -> str:
         """Return the language of the lessons, by the settings or the locale; English where its script has no ASCII."""
+        from gradtui.ascii_text import in_ascii
         from gradtui.lessons.library import FALLBACK, lessons, wanted_language
-        from gradtui.ui.terminal.ascii import in_ascii
 
         language = wanted_language(settings_of(self._app).language, os.environ)
         ascii = bool(getattr(self._app, "ascii", False))

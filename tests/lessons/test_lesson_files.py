@@ -10,6 +10,7 @@ import pytest
 from msgspec import to_builtins
 
 import gradtui
+from gradtui.ascii_text import in_ascii
 from gradtui.lessons.lesson import (
     COLUMNS,
     MOST_LESSON_LINES,
@@ -35,7 +36,6 @@ from gradtui.lessons.library import (
 )
 from gradtui.toml_text import parse as parse_toml
 from gradtui.ui.screens.lab.lesson_pane import _notice, _question, broken, spelled
-from gradtui.ui.terminal.ascii import in_ascii
 
 ALL = [entry for language in languages() for entry in lessons(language)]
 

@@ -31,9 +31,9 @@ from textual.screen import Screen
 from textual.widget import AwaitMount, MountError, Widget
 from textual.worker import WorkerFailed
 
+from gradtui.ascii_text import ascii_wanted
 from gradtui.ui.crash_report import RecentEvents, place_of, write_report
 from gradtui.ui.terminal import dirty_compositor, lazy_strips
-from gradtui.ui.terminal.ascii import ascii_wanted
 from gradtui.ui.terminal.backpressure import Backpressure, Continue
 from gradtui.ui.terminal.diff_renderer import DiffRenderer
 from gradtui.ui.terminal.driver import TerminalDriver

@@ -15,8 +15,8 @@ from textual.app import App
 from textual.color import Color
 from textual.filter import LineFilter, Monochrome
 
+from gradtui.ascii_text import in_ascii
 from gradtui.plain_text import plain
-from gradtui.ui.terminal.ascii import AsciiFilter
 
 _KEY_NAMES = {"⏎": "enter", "⌫": "bksp"}
 _ARROW_NAMES = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
@@ -39,6 +39,16 @@ def _plain(segment: Segment) -> Segment:
     text = plain(segment.text, "")
     # The few that have a width are replaced by spaces, so that nothing moves.
     return Segment(text + " " * (segment.cell_length - cell_len(text)), segment.style)
+
+
+class AsciiFilter(LineFilter):
+    """An AsciiFilter translates the lines of every widget, after everything else was drawn into them."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the same cells in the same styles."""
+        if all(segment.text.isascii() for segment in segments):
+            return segments
+        return [Segment(in_ascii(text), style, control) for text, style, control in segments]
 
 
 class NoColourFilter(LineFilter):

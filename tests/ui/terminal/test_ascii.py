@@ -21,12 +21,12 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 import gradtui
+from gradtui.ascii_text import ascii_wanted, in_ascii
 from gradtui.charts.palette import ASCII as ASCII_GLYPHS
 from gradtui.charts.palette import UNICODE as UNICODE_GLYPHS
 from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.terminal.ascii import AsciiFilter, ascii_wanted, in_ascii
-from gradtui.ui.terminal.terminal_caps import name_signs
+from gradtui.ui.terminal.terminal_caps import AsciiFilter, name_signs
 from tests.support.lab import ASCII, alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
@@ -198,7 +198,7 @@ def test_texts_name_the_enter_key() -> None:
     files = [file for file in Path(gradtui.__file__).parent.rglob("*") if file.suffix in (".py", ".toml")]
     assert len(files) > 100
     for file in files:
-        if file.name not in ("ascii.py", "terminal_caps.py", "run_note.py"):
+        if file.name not in ("ascii_text.py", "terminal_caps.py", "run_note.py"):
             text = file.read_text(encoding="utf-8").replace('key_display="⏎"', "")
             assert not re.search("[⏎↵]", text), f"{file}: write enter"
     assert in_ascii("first ⏎ second") == "first / second", "a line break in a note"
@@ -267,7 +267,7 @@ def _painted() -> dict[str, str]:
     """Return every character beyond ASCII in a text of the source, with its file; lessons are spelled before."""
     found: dict[str, str] = {}
     for file in Path(gradtui.__file__).parent.rglob("*.py"):
-        if file.name in ("ascii.py", "plain_text.py", "errors.py", "lesson.py", "lesson_pane.py"):
+        if file.name in ("ascii_text.py", "plain_text.py", "errors.py", "lesson.py", "lesson_pane.py"):
             # Tables of characters, which nothing paints.
             continue
         tree = ast.parse(file.read_text(encoding="utf-8"))

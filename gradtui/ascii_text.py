@@ -2,7 +2,8 @@
 character.
 
 The charts draw with ASCII characters of their own. Everything else, frames and marks and arrows and the text of a
-person's files, is translated on its way to the terminal, cell for cell, so that nothing moves.
+person's files, is translated on its way to the terminal, cell for cell, so that nothing moves. The app and the
+commands use the same table.
 """
 
 from __future__ import annotations
@@ -11,9 +12,6 @@ import unicodedata
 from collections.abc import Mapping
 
 from rich.cells import cell_len, get_character_cell_size
-from rich.segment import Segment
-from textual.color import Color
-from textual.filter import LineFilter
 
 _PLAIN_TERMINALS = frozenset({"linux", "vt100", "vt220", "ansi", "dumb"})
 _COERCED = frozenset({"c.utf8", "utf8"})
@@ -137,13 +135,3 @@ def _by_width(text: str) -> str:
         parts.append(_TABLE[ord(text[end - 1])][: max(0, grown)].ljust(grown, "?"))
         width += max(0, grown)
     return "".join(parts)
-
-
-class AsciiFilter(LineFilter):
-    """An AsciiFilter translates the lines of every widget, after everything else was drawn into them."""
-
-    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Return the same cells in the same styles."""
-        if all(segment.text.isascii() for segment in segments):
-            return segments
-        return [Segment(in_ascii(text), style, control) for text, style, control in segments]

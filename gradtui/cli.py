@@ -124,7 +124,7 @@ def _is_of_a_run(error: Exception) -> bool:
 
 
 def _open_closed_streams() -> bool:
-    """Put /dev/null in place of standard streams that are closed, and return whether stdout was.
+    """Put /dev/null instead of standard streams that are closed, and return whether stdout was.
 
     Otherwise the next file that is opened would take the number of the stream, and printed text would go into it.
     """

@@ -1,6 +1,6 @@
 """Read files that somebody else may have made: only ordinary files, and only up to a limit of bytes.
 
-Reading a FIFO would wait for ever, a device has no end, and a sparse file of a few kB may have terabytes to read.
+Reading a FIFO would wait forever, a device has no end, and a sparse file of a few kB may have terabytes to read.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class CurveView:
     window: Range | None = None
     """The range of steps that is drawn; None draws all of them."""
     x_end: float | None = None
-    """The least end of an axis of steps: the planned ones. Another axis gets a round end, since the run goes on."""
+    """The least end of an axis of steps: the planned ones. Another axis gets a round end, since the run continues."""
     y_range: Range | None = None
     """The values that a linear y axis includes in any case."""
 

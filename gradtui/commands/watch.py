@@ -333,7 +333,7 @@ def require_terminal() -> None:
 def watch_live(words: Sequence[str], environment: Mapping[str, str], folder: Path, notes: Path) -> int:
     """Run a command under the screens; return its exit code. Raises BadInput if it cannot be run.
 
-    When the person leaves the screens before the command has ended, it goes on in the foreground, and what it prints
+    When the person leaves the screens before the command has ended, it continues in the foreground, and what it prints
     from then on is printed.
     """
     from gradtui.ui.app import run

@@ -103,7 +103,7 @@ class ActivationSampler:
             warn_of_no_activations("torch.compile is at work")
 
     def end(self) -> None:
-        """Stop for ever, and remove all hooks from torch."""
+        """Stop forever, and remove all hooks from torch."""
         self._over = True
         self.disarm()
         self._compiling.end()

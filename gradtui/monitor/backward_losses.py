@@ -3,7 +3,7 @@
 If a script logs its loss, only the first root is kept, with what is known from its graph: if the logged number is the
 same, that holds for the logged loss too.
 
-What the best constant answer gives is taken from the newest passes: the targets may change under way. How far they
+What the best constant answer gives is taken from the newest passes: the targets may change. How far they
 have changed is told by the mean and the variance of the first and of the newest ones.
 """
 

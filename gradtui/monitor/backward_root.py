@@ -79,7 +79,7 @@ def roots_before(parameters: Sequence[Tensor | None]) -> Sequence[BackwardRoot |
 
 
 def running_root() -> BackwardRoot | None:
-    """Return the root of the backward pass that is under way; None where it is unknown, or where several passes are.
+    """Return the root of the backward pass that is running; None where it is unknown, or where several passes are.
 
     Call this from a hook of a parameter.
     """

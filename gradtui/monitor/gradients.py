@@ -248,7 +248,7 @@ class BackwardHook:
             self.stop()
 
     def forget_pass(self) -> None:
-        """Ask again whether the pass is wanted that goes on after a step within it."""
+        """Ask again whether a pass that continues after a step within it is wanted."""
         self._refused_pass = -1
 
     def version(self) -> GradVersion | None:

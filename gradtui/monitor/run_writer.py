@@ -118,7 +118,7 @@ class ScriptRunWriter:
         return self._offset
 
     def begin_steps(self, optimizers: Sequence[Optimizer]) -> None:
-        """Decide at which step of the run this process goes on; later rows of an earlier process are cut off.
+        """Decide at which step of the run this process continues; later rows of an earlier process are cut off.
 
         Call this once, right before the first step, when the script has loaded its checkpoint.
         """

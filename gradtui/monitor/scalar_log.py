@@ -43,7 +43,7 @@ class ScalarLog:
         self._writer = writer
         self._stopwatch = stopwatch
         self._copies: HostCopyQueue[list[_LoggedMean]] = HostCopyQueue(device, hold=0.0)
-        # A run that goes on has tables of its earlier processes.
+        # A run that is continued has tables of its earlier processes.
         self._tables = {
             about.columns[0]: table for table, about in writer.tables.items() if table.startswith(LOGGED)
         }

@@ -176,7 +176,7 @@ def continued(
     layers: Sequence[WatchedLayer],
     scalars: Sequence[str],
 ) -> ScriptRunWriter:
-    """Return the writer of the run that a script goes on with, or of a new one where there is none that fits.
+    """Return the writer of the run that a script continues, or of a new one where there is none that fits.
 
     Raises RunTaken where another process records the run.
     """

@@ -112,7 +112,7 @@ def wrapped(line: str) -> str:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in aligned columns to stdout; in a terminal, what does not fit goes on beneath, indented."""
+    """Print rows in aligned columns to stdout; in a terminal, what does not fit continues on the next line."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     if width and rows and len(rows[0]) > 2:
         print("\n".join(_stacked(rows, width)))

@@ -1,6 +1,6 @@
 """Read several places one after the other, and skip those that do not answer.
 
-A folder may be on a file server that does not answer: a thread that reads it waits for ever and cannot be interrupted.
+A folder may be on a file server that does not answer: a thread that reads it waits forever and cannot be interrupted.
 So a thread does the reading; if it waits too long, it is abandoned and another one continues with the next place.
 """
 

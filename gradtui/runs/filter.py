@@ -1,6 +1,6 @@
 """Choose among runs by a text that a person types: ``findings:vanishing depth>20 -tag:old sigmoid``.
 
-A filter consists of words between blanks, and a run must fit all of them:
+A filter consists of words separated by spaces, and a run must fit all of them:
 
 - ``sigmoid``: its name, its folder, its note or a tag contains this; ``"two words"`` includes the blank;
 - ``status:finished``, ``findings:vanishing``, ``tag:paper``, ``name:sig*``, ``id:2026*``: the value is this, with ``*``

@@ -1,7 +1,7 @@
 """Make, write and remove the files of a run folder without access for other users and without changes outside it.
 
 Run folders may have been written by somebody else. So nothing is written or removed through a symbolic link, and only
-ordinary files are opened, because opening a FIFO would wait for ever. Folders are made with the mode 0700 and files
+ordinary files are opened, because opening a FIFO would wait forever. Folders are made with the mode 0700 and files
 with 0600, whatever the umask. A shared run's folder has the mode 0750, and the group can read the files in it.
 """
 

@@ -136,7 +136,7 @@ def is_alive(folder: Path, meta: RunMeta) -> bool:
     here = meta.host == process.host_name() and meta.machine == process.machine()
     if meta.pid and here:
         alive = process.is_alive(meta.pid, meta.pid_started)
-        # Each process has a start time here. A pid without one is not trusted: pid 1 would be alive for ever.
+        # Each process has a start time here. A pid without one is not trusted: pid 1 would be alive forever.
         named = meta.pid_started is not None or process.start_ticks(os.getpid()) is None
         if named or not alive:
             return alive

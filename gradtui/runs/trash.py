@@ -67,7 +67,7 @@ def undelete(root: Path) -> list[Path]:
 
 
 def purge(root: Path, older_than: float = KEPT_SECONDS) -> None:
-    """Remove the runs that were deleted more than `seconds` ago for ever. Those that cannot be removed stay.
+    """Remove the runs that were deleted more than `seconds` ago forever. Those that cannot be removed stay.
 
     Files that gradtui did not name, targets of symbolic links, and the trash of other users stay too.
     """

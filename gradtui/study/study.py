@@ -237,7 +237,7 @@ class _Trainings:
         return (start and self._start()) or changed
 
     def stop(self) -> None:
-        """End all runs at their present steps and start no more."""
+        """End all runs at their present steps and start no others."""
         for run in self.runs:
             run.stop()
 

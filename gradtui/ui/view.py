@@ -38,10 +38,10 @@ class ViewRequest:
     rows: int = 128
     """The number of rows of time that can be drawn."""
     factors: bool = False
-    """Draw the factors between the values of the metric, and their product, in the place of the values."""
+    """Draw the factors between the values of the metric, and their product, instead of the values."""
 
     plane: bool = False
-    """Draw what the net computes over the plane in the place of the layers, where the run has recorded it."""
+    """Draw what the net computes over the plane instead of the layers, where the run has recorded it."""
 
     @property
     def draws_factors(self) -> bool:

@@ -1,4 +1,4 @@
-"""Test CIFAR-10's binary batches, with small batches in place of those of 30 MB."""
+"""Test CIFAR-10's binary batches, with small batches instead of those of 30 MB."""
 
 from __future__ import annotations
 

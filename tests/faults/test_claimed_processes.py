@@ -1,4 +1,4 @@
-"""Test that a run with another program's process, or with a heartbeat in the future, is not live for ever."""
+"""Test that a run with another program's process, or with a heartbeat in the future, is not live forever."""
 
 from __future__ import annotations
 

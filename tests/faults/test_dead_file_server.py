@@ -86,7 +86,7 @@ def assert_left_by_q(terminal: PersonTerminal) -> None:
 
 
 def command_on(server: DeadServer, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that would wait for ever if it waited for the server."""
+    """Run a command that would wait forever if it waited for the server."""
     return subprocess.run(
         patched(server.patch, *words),
         env=environment(home),

@@ -84,7 +84,7 @@ def test_terminal_that_goes_away_ends_the_app(lab: PersonTerminal, training: tup
 
 
 def test_terminal_that_goes_away_without_a_signal(training: tuple[Path, Trainer]) -> None:
-    # `trap "" HUP` in a shell: the app would read the end of its terminal for ever, at full speed.
+    # `trap "" HUP` in a shell: the app would read the end of its terminal forever, at full speed.
     ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
     terminal = PersonTerminal(training[0], command=patched(ignoring, "attach"))
     try:

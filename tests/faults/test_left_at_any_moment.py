@@ -192,7 +192,7 @@ def attack(rng: random.Random, template: Path, place: Path, monkeypatch: pytest.
 
 @pytest.fixture(autouse=True)
 def fake_trainers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start trainers that write their whole run at once, in place of processes that import torch."""
+    """Start trainers that write their whole run at once, instead of processes that import torch."""
 
     def start(folder: Path, *given: object) -> Any:
         trainer = Trainer(folder)

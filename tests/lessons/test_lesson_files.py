@@ -123,7 +123,7 @@ def test_all_lessons_are_translated_into_chinese() -> None:
 
 @pytest.mark.parametrize("entry", ALL, ids=lambda entry: f"{entry.language}-{entry.lesson.lesson}")
 def test_every_page_of_a_lesson_has_room_beneath_the_charts_of_a_small_terminal(entry: LessonEntry) -> None:
-    """Also with the verdict on a wrong answer, and with the hint in the place of the text."""
+    """Also with the verdict on a wrong answer, and with the hint instead of the text."""
     say = words_of(entry.language)
     for step in (*entry.lesson.step, *map(spelled, entry.lesson.step)):
         wrong = (

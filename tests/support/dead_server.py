@@ -1,4 +1,4 @@
-"""Simulate a file server that stops answering: from one moment on, every access to a path in a folder waits for ever.
+"""Simulate a file server that stops answering: from one moment on, every access to a path in a folder waits forever.
 
 This replaces a dead NFS server, which no test can mount. A process that runs with `PATCH` waits in a system call, as it
 would there, and its other threads continue.

@@ -109,7 +109,7 @@ def test_recovery_is_when_the_loss_is_as_low_as_before() -> None:
 
 
 def test_dead_net_has_not_recovered() -> None:
-    """explode-pixels: large losses at first, one huge step, and the loss of chance for ever after."""
+    """explode-pixels: large losses at first, one huge step, and the loss of chance forever after."""
     news = watched([(11.5, 1.2e3), (2.8e34, 7.2e35), *[(2.3, 0.06)] * 500])
     assert [type(one) for one in news] == [Divergence]
 

@@ -54,7 +54,7 @@ def _first_step(series: Series, bad: NDArray[np.bool_]) -> int | None:
 
 def _broken_losses(case: Case) -> NDArray[np.bool_]:
     """Return the steps with a loss that is not finite, but for those that a script's gradient scaler left out and after
-    which the training went on: the loss times the scale may overflow, too."""
+    which the training continued: the loss times the scale may overflow, too."""
     loss, skipped = case.evidence.loss, case.evidence.skipped
     broken = ~np.isfinite(loss.values)
     if case.evidence.experiment is None and len(skipped) and len(finite := np.flatnonzero(~broken)):

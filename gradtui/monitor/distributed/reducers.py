@@ -84,7 +84,7 @@ class RankReducer(Protocol):
         ...
 
     def settle(self) -> None:
-        """Wait a short time for the parts that are still under way."""
+        """Wait a short time for the parts that have not arrived yet."""
         ...
 
     def due(self, kind: Kind, step: int, budget: SamplingBudget) -> bool:
@@ -259,7 +259,7 @@ class Rank0Reducer:
             return self._reduced.pop(kind)
 
     def settle(self) -> None:
-        """Wait for the parts that are under way, but not long for those of a rank that has crashed."""
+        """Wait for the parts that have not arrived yet, but not long for those of a rank that has crashed."""
         end = time.monotonic() + CLOSE_SECONDS
         self._hurry.set()
         while any(self._own.values()) and self._error is None and time.monotonic() < end:

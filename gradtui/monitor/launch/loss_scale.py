@@ -53,7 +53,7 @@ _installed = False
 
 
 def _set_after_update(scaler: torch.amp.GradScaler, scale: float) -> None:
-    """Set the scale once no loss with the earlier scale is under way."""
+    """Set the scale once no loss with the earlier scale is in use."""
     update = scaler.update
 
     @wraps(update)

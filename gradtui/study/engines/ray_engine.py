@@ -238,7 +238,7 @@ def _sigterm_kept() -> Iterator[None]:
 def resources_for(experiment: Experiment, ray: Any) -> Resources:
     """Return what a trainer of the experiment needs: a core a thread, a GPU if it names one, and memory.
 
-    If no machine has as much, return what the largest one has: Ray would wait for a larger machine for ever, while a
+    If no machine has as much, return what the largest one has: Ray would wait for a larger machine forever, while a
     trainer reports whether the memory is enough.
     """
     run = experiment.run

@@ -260,7 +260,7 @@ class _BlockWords:
         else:
             rows.append(OperationRow("sigmoid", "reset, update", curve=sigmoid))
             rows.append(OperationRow("tanh", "the new state", curve=tanh))
-        carried = "state and cell go on" if recurrence.cell == "lstm" else "the state goes on"
+        carried = "keeps state and cell" if recurrence.cell == "lstm" else "keeps the state"
         steps = self.block.reads[0]
         rows.append(OperationRow("↻", several(steps, "step"), carried))
         return [replace(row, looped=True) for row in rows]

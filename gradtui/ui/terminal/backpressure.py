@@ -34,7 +34,7 @@ Continue = Callable[[], object]
 class Backpressure:
     """A Backpressure calls readers back when a painting has arrived. It runs in the app's own thread.
 
-    At most one question is under way. A terminal that does not answer is not asked again; its readers continue when
+    At most one question is open. A terminal that does not answer is not asked again; its readers continue when
     the writer thread has written the painting. A late answer still counts.
     """
 
@@ -77,13 +77,13 @@ class Backpressure:
 
     @property
     def asking(self) -> bool:
-        """Return whether a question is under way that may still be answered."""
+        """Return whether a question may still be answered."""
         return self._asked_at is not None and self._unanswered < UNANSWERED_LIMIT
 
     # -- the terminal given away and taken back
 
     def suspend(self) -> None:
-        """Ask nothing from now on, because another program gets the terminal; wait for an answer under way."""
+        """Ask nothing from now on, because another program gets the terminal; wait for an answer that is due."""
         self._silent = True
         if self.asking:
             # The thread that reads the terminal takes the answer in meanwhile.
@@ -96,7 +96,7 @@ class Backpressure:
         self._release(self._painted)
 
     def finish(self, then: Continue) -> None:
-        """Ask nothing from now on, and call `then` when the answer under way is here, or after a moment."""
+        """Ask nothing from now on, and call `then` when the answer that is due is here, or after a moment."""
         self._silent = True
         began = time.monotonic()
 
@@ -130,7 +130,7 @@ class Backpressure:
         self._timeout = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._no_answer)
 
     def _no_answer(self) -> None:
-        """Let the readers go on without an answer; the question stays the only one."""
+        """Let the readers continue without an answer; the question stays the only one."""
         self._timeout = None
         self._unanswered += 1
         self._release(self._asked)

@@ -126,7 +126,7 @@ class TerminalApp(App[None]):
         self.backpressure.answered()
 
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
-        """Leave, once the answer under way is here, or after a moment."""
+        """Leave, once the answer that is due is here, or after a moment."""
         self.ending.begin(return_code, QUIT_SECONDS)
         self.backpressure.finish(lambda: super(TerminalApp, self).exit(result, return_code, message))
 

@@ -49,7 +49,7 @@ class Toasts:
                 self._show(title, show)
 
     def _show(self, title: str, show: Callable[[], None]) -> None:
-        """Show a notification in the place of the one with its title, such as that of the change before."""
+        """Show a notification instead of the one with its title, such as that of the change before."""
         for one in [one for one in self._app._notifications if title and one.title == title]:
             self._app._unnotify(one, refresh=False)
         show()

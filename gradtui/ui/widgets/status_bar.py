@@ -43,7 +43,7 @@ NOTICE_SECONDS = 2.0
 """The time for which a notice replaces the state."""
 
 NEWS_SECONDS = 5.0
-"""The time for which news of the run replaces its state: nobody waits for them as for the answer to a key."""
+"""The time for which news of the run replaces its state: they are less urgent than the answer to a key."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 
 class Training(NamedTuple):
-    """A training that can go on for ever."""
+    """A training that can go on forever."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer

@@ -563,7 +563,7 @@ def graph_nodes_mixed(recorder: Recorder) -> bool:
     )
 
 
-@failing(*BROKE, source="the sign of a regression's loss is wrong: the error is raised for ever")
+@failing(*BROKE, source="the sign of a regression's loss is wrong: the error is raised forever")
 def error_is_raised(recorder: Recorder) -> bool:
     x, y = table()
     model, sign = dense(16, 32, 1), 1 if recorder.fixed else -1

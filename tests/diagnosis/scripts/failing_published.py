@@ -317,7 +317,7 @@ def sigmoid_through_time(recorder: Recorder) -> bool:
 @failing(
     *BROKE,
     "not-learning",
-    source="forum: cross-entropy of a language model as a sum in place of a mean, SGD 0.5",
+    source="forum: cross-entropy of a language model as a sum instead of a mean, SGD 0.5",
 )
 def summed_loss(recorder: Recorder) -> bool:
     x, y = sums()

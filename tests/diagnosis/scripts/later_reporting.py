@@ -392,7 +392,7 @@ def empty_field(recorder: Recorder) -> bool:
 
 
 @failing(
-    "not-cleared", source="gradients added up for ever in a small convolutional net with momentum and a clip"
+    "not-cleared", source="gradients added up forever in a small convolutional net with momentum and a clip"
 )
 def never_cleared_clipped(recorder: Recorder) -> bool:
     x, y = digit_images()

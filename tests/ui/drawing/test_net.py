@@ -105,7 +105,7 @@ LSTM = """\
 ┃ │ lstm    2 + 24 → 4×24                   2,688 │◀╮ ┃
 ┃ │ sigmoid in, forget, out ⣀⡠⠔⠊⠉                 │ │ ┃
 ┃ │ tanh    cell, in and out ⣀⣀⠔⠉⠉                │ │ ┃
-┃ │ ↻       30 steps         state and cell go on ├─╯ ┃
+┃ │ ↻       30 steps         keeps state and cell ├─╯ ┃
 ┃ └─┬─────────────────────────────────────────────┘   ┃
 ┃   │ 30 steps × 24                                   ┃
 ┗━━┳━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 2,688 parameters ━┛

@@ -1,4 +1,4 @@
-"""Test that drawing waits for the terminal, with one question under way at most, answered to this app alone."""
+"""Test that drawing waits for the terminal, with at most one open question, answered to this app alone."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class CompareScreen(OneAnswer["Path | None"]):
             self.call_later(self.paint_fresh)
 
     async def paint_fresh(self) -> None:
-        """Paint what is new of any run; then let the readers of those go on."""
+        """Paint what is new of any run; then let their readers continue."""
         if not self._fresh or not self.is_current:
             return
         fresh, self._fresh = self._fresh, set()

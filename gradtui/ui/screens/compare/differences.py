@@ -159,7 +159,7 @@ class DifferenceTable(Widget):
 def _line(
     field: str, values: Sequence[str], width: int, each: int, style: str = "", bad: Sequence[bool] = ()
 ) -> Content:
-    """Return the line of a field; values that are too long for their columns go on beneath, up to MOST_LINES."""
+    """Return the line of a field; values that are too long for their columns continue beneath, up to MOST_LINES."""
     cells = [wrap(words.printable(value), each, max_lines=MOST_LINES, placeholder="…") for value in values]
     lines = []
     for part in range(max(1, *map(len, cells)) if cells else 1):

@@ -1,6 +1,6 @@
 """List the cures of a run that can be tried beside it, from its start or from a step before it diverged.
 
-While the list is shown, and no training is under way, the cures that are advised are tried for a few steps each.
+While the list is shown, and nothing trains, the cures that are advised are tried for a few steps each.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class CureListScreen(ChooseScreen):
         options: the cures, the best first.
         experiment: the experiment without a cure.
         advised: the cures that the findings advise.
-        idle: whether no training is under way, so that there is room for trials.
+        idle: whether nothing trains, so that there is room for trials.
         seconds: the time for all trials, by default TRIAL_SECONDS; with 0 nothing is tried.
     """
 

@@ -152,7 +152,7 @@ class GradientPane(Vertical, can_focus=True):
         self._write_legend()
 
     async def _wait(self, waits: Content) -> None:
-        """Show what the run waits for, in the place of the charts and of the axes that the previous run had."""
+        """Show what the run waits for, instead of the charts and of the axes that the previous run had."""
         if waits.plain and not self.query(WaitingNote):
             await self.query(CHARTS).remove()
             await self.mount(WaitingNote())
@@ -246,7 +246,7 @@ class GradientPane(Vertical, can_focus=True):
             chart.update()  # type: ignore[attr-defined]
 
     async def _charts(self, folder: Path, metric: Metric, factors: bool) -> tuple[LayerChart, Waterfall]:
-        """Return the charts; they are mounted in the place of the invitation with the first numbers of a run."""
+        """Return the charts; they are mounted instead of the invitation with the first numbers of a run."""
         from gradtui.charts.scale import Scale
         from gradtui.ui.widgets.factor_chart import FactorChart
         from gradtui.ui.widgets.layer_charts import LayerChart, ProfileChart, ScaleLegend

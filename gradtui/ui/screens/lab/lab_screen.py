@@ -68,7 +68,7 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
     BINDINGS = LAB_KEYS
 
     drawn: var[bool] = var(False, init=False)
-    """Whether the net is drawn in the place of the charts: until there is a run, or after a key."""
+    """Whether the net is drawn instead of the charts: until there is a run, or after a key."""
 
     def __init__(self, experiment: Experiment, attach: Path | None = None) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         self.set_class(drawn, "-drawn")
 
     def action_draw_net(self) -> None:
-        """Draw the net in the place of the charts, or show the charts again."""
+        """Draw the net instead of the charts, or show the charts again."""
         self.drawn = not self.drawn
         if self.drawn:
             self._focus("net", self.query_one(NetPane))

@@ -58,9 +58,9 @@ class LessonPane(Vertical):
         Args:
             lesson: the lesson.
             index: the step, from 0.
-            answered: the question was answered rightly: what to notice stands in the place of the text.
+            answered: the question was answered rightly: what to notice stands instead of the text.
             verdict: whether the last answer was right, and what was said of it.
-            hint: show the hint in the place of the text.
+            hint: show the hint instead of the text.
         """
         step, say = lesson.step[index], self._say
         if getattr(self.app, "ascii", False):

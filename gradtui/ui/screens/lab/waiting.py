@@ -24,7 +24,7 @@ MOST_LAYERS = 12
 
 
 class WaitingNote(Static):
-    """A WaitingNote is shown in the place of the charts until there is a step to draw."""
+    """A WaitingNote is shown instead of the charts until there is a step to draw."""
 
     DEFAULT_CSS = """
     WaitingNote { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }

@@ -301,7 +301,7 @@ class LayerScreen(OneAnswer[int]):
         self._show_status()
 
     def action_factors(self) -> None:
-        """Show the factors of all layers in the place of this layer's charts, and back."""
+        """Show the factors of all layers instead of this layer's charts, and back."""
         if self.query_one(LayerFactors).has_class("-none"):
             self.notify("The factors of the layers were not recorded in this run.", timeout=4)
             return
@@ -310,7 +310,7 @@ class LayerScreen(OneAnswer[int]):
         self.query_one(LayerFactors if self.has_class("-factors") else LayerCurves).focus()
 
     def action_plane(self) -> None:
-        """Show what the units answer over the plane in the place of this layer's charts, and back."""
+        """Show what the units answer over the plane instead of this layer's charts, and back."""
         self.remove_class("-factors")
         self.toggle_class("-units")
         self.query_one(LayerUnits if self.has_class("-units") else LayerCurves).focus()

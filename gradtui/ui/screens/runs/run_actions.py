@@ -200,7 +200,7 @@ class RunActions:
 
 
 def rename_run(run: RunInfo, name: str) -> str:
-    """Give a run another name; an empty name is its own name again."""
+    """Give a run another name; an empty name restores its own."""
     write_label(run.run, msgspec.structs.replace(read_label(run.run), name=name))
     return f"renamed to {name}" if name else "original name restored"
 

@@ -293,7 +293,7 @@ class RunsScreen(OneAnswer["Path | None"]):
         self.paint()
 
     def action_reverse(self) -> None:
-        """Sort the other way round."""
+        """Reverse the order of the list."""
         self.listing.sort(self.listing.by, not self.listing.descending)
         self.paint()
 

@@ -29,7 +29,7 @@ POLL_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class RoundRow:
-    """A RoundRow is one round in the table, ended or under way."""
+    """A RoundRow is one round in the table, ended or running."""
 
     number: int
     name: str

@@ -89,7 +89,7 @@ class OpenStudy:
         self.state = self._study.poll()
 
     def stop(self) -> None:
-        """End the runs that this app trains at their present steps, and start no more."""
+        """End the runs that this app trains at their present steps, and start no others."""
         if self._study is not None and self.begun:
             self._study.stop()
 

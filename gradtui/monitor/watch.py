@@ -79,12 +79,12 @@ def watch(
         fold: Whether to show the modules within one part of a repeated block as one layer.
         config: The settings of the training: a dict, a dataclass, an argparse.Namespace, or an object like these.
             Its fields are shown, and runs can be filtered by them: `config.lr>=0.1`.
-        note: What is to be remembered of this training. It is shown beside the name, and people may change it.
+        note: A note on this training. It is shown beside the name, and people may change it.
         resume: The name, the id or the folder of a run that is continued, as after a preemption; a run of this name
             begins where there is none. One process at a time may record a run; another one trains unrecorded.
         step: How many steps the training has taken before. Without it, an optimizer's own count is taken where it has
             one and a checkpoint has brought it back, else the last step of the run. Later rows are cut off.
-        steps: How many steps the whole training takes, from which the time left is told.
+        steps: How many steps the whole training takes, from which the time left follows.
         on_finding: Called once for each finding, in a thread of its own, with the finding as a dict, as
             `gradtui diagnose --json` prints it. An error in it is a warning.
 
@@ -289,7 +289,7 @@ class Probe:
         accuracy, an error rate (`higher_is_better=False`). Beside the loss, it decides whether the net has learned.
         `metric_name` is the name of its curve.
 
-        `progress` is the share of the training that is done, from 0 to 1: the time left is told from it.
+        `progress` is the share of the training that is done, from 0 to 1: the time left follows from it.
 
         `batch` takes the ids of the step's examples, a list or a tensor; they are kept if the step's gradient is far
         larger than that of its neighbours.

@@ -130,6 +130,9 @@ does not count."""
 LOST_LOSS, LOST_ACCURACY = 0.15, 0.1
 """A net has lost what it had learned if its loss has risen by the first share of the loss of guessing, over a tenth of
 the run, and the accuracy of its batches has fallen by the second."""
+LASTING_STEPS = 50
+"""The number of steps that the rise must have lasted in a live run: nets with large rates lose some of their accuracy
+for 20 to 40 steps, and regain it."""
 RAISED_RATE = 1.5
 """A learning rate that grows by this factor from one step to the next was raised; a warm-up grows by less after its
 first steps."""

@@ -19,6 +19,7 @@ from gradtui.diagnosis.thresholds import (
     FEWEST_UNSTABLE_STEPS,
     JUMP_SCATTER,
     JUMPED_LOSS,
+    LASTING_STEPS,
     LEARNED_LOSS,
     LOST_ACCURACY,
     LOST_LOSS,
@@ -81,6 +82,8 @@ def risen_again(case: Case) -> Finding | None:
             return None
         answers = f"; the accuracy of the batches fell from {best:.0%} to {now:.0%}"
     step = int(steps[_row_of_rise(case.loss.values, lowest)])
+    if not case.evidence.finished and case.evidence.step - step < LASTING_STEPS:
+        return None
     words = (
         f"The loss had fallen to {number(lowest.level)} and has risen to {number(lowest.now)} since step {step:,} "
         f"({case.reference_text()}){answers}{_raised_rate(case, step)}."

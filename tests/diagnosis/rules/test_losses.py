@@ -321,8 +321,8 @@ class TestLossThatRisesAgain:
         assert codes(self.run(now=0.4, accuracy=0.85)) == []
 
     def test_while_training_it_is_found_only_when_the_rise_has_lasted(self) -> None:
-        assert codes(live(self.run(), 360)) == []
-        assert codes(live(self.run(), 400)) == ["unstable-loss"]
+        assert codes(live(self.run(), 390)) == []
+        assert codes(live(self.run(), 410)) == ["unstable-loss"]
 
     def test_a_script_is_not_judged_by_it(self) -> None:
         assert codes(self.run(experiment=None, chance_loss=math.nan)) == []

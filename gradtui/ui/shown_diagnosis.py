@@ -41,7 +41,7 @@ class ShownDiagnosis:
     why: str = ""
     """What could not be judged at the newest step and why, where that is shown; "" where everything could."""
     remarks: tuple[Finding, ...] = ()
-    """What is unusual and harmless at the end of the run, where that is shown."""
+    """What is unusual and harmless at the end of a run without a problem, where that is shown."""
 
     @property
     def later(self) -> tuple[Finding, ...]:
@@ -102,5 +102,6 @@ def shown_diagnosis(
     now = judge(newest, live=live, step=steps[0], objection=objections[0], pending=pending, enough=enough)
     then = judge(here, live=live and not past, step=steps[1], objection=objections[1]) if past else now
     why = judged.why if judged is not None and newest is not None and not past else ""
-    at_end = () if past else tuple(remarks)
+    # Beside a problem, what is unusual is mostly its consequence, as a spike is that of an explosion.
+    at_end = () if past or newest else tuple(remarks)
     return ShownDiagnosis(here if past else newest, then, newest, now, past, live, why, at_end)

@@ -101,7 +101,7 @@ def _saying_weights(offer: CureOffer) -> CureOffer:
     gain = any(path.endswith(".gain") for path in offer.set)
     if not (rule or gain) or any(word in said for word in ("weights", "initialisation", "gain")):
         return offer
-    start = f"by {INIT_NAMES.get(rule, rule)} initialisation" if rule else "at gain 1"
+    start = f"with {INIT_NAMES.get(rule, rule)} initialisation" if rule else "at gain 1"
     return replace(offer, why=f"{offer.why.rstrip('.')}. The weights then start {start}.")
 
 
@@ -235,8 +235,8 @@ def _fewer_layers(case: CuredCase) -> CureOffer:
         why = f"{blocks} multiply the gradient fewer times over depth. The number of steps of the sequence stays."
     elif start <= VANISHING_DECADES or (case.measured.steep and start >= EXPLODING_DECADES):
         why = (
-            f"The gradient is a product of one factor per layer, and {blocks} mean fewer factors. Each "
-            "factor stays as far from 1 as it is."
+            f"The gradient is a product of one factor per layer, and {blocks} mean fewer factors. The "
+            "factors themselves do not change."
         )
     else:
         why = (
@@ -254,7 +254,7 @@ def _lstm(case: CuredCase) -> CureOffer:
     steps = _time_steps(case.exp)
     new = next((group.forget_bias for group in case.after.net if group.block == "lstm"), 0.0)
     kept = _sigmoid(new)
-    left = f", and {as_factor(steps * math.log10(kept))} of it over {steps}" if steps else ""
+    left = f", and {as_factor(steps * math.log10(kept))} of it over {steps} steps" if steps else ""
     gate = f"a forget bias of {setting(new)} keeps {kept:.2g} of the gradient at every step{left}"
     if case.offer.key == "lstm":
         why = (
@@ -263,7 +263,7 @@ def _lstm(case: CuredCase) -> CureOffer:
         )
     else:
         old = min(before.forget_bias for before, _ in case.changed())
-        before = f", and {as_factor(steps * math.log10(_sigmoid(old)))} over {steps}" if steps else ""
+        before = f", and {as_factor(steps * math.log10(_sigmoid(old)))} over {steps} steps" if steps else ""
         why = f"At the start {gate}; a bias of {setting(old)} keeps {_sigmoid(old):.2g} per step{before}."
     return replace(case.offer, why=why)
 

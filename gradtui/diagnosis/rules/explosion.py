@@ -120,13 +120,15 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> ExplosionSign:
     sample = profile.start_sample
     factor = number(10 ** abs(profile.slope(sample)))
     step = int(profile.steps[sample])
+    over = first_broken(case) is not None or not profile.now >= EXPLODING_DECADES
+    multiplies = f"{'multiplied' if over else 'multiplies'} it by about {factor}"
     if place != "layer":
         lag = profile.levels.shape[1] - 1
         return ExplosionSign(
             step,
             (),
-            _compared(f"gradient {lag} steps back in time", "of the last step", profile, step)
-            + _multiplies("each step back in time", factor, profile),
+            _compared(f"gradient {lag} steps back in time", "of the last step", profile, over=over)
+            + f"each step back in time {multiplies}",
         )
     grown = np.flatnonzero(profile.levels[sample] >= EXPLODING_DECADES)
     layers = case.names([profile.indices[index] for index in grown])
@@ -134,26 +136,22 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> ExplosionSign:
     return ExplosionSign(
         step,
         layers,
-        _compared(f"{case.gradient_word} of {first}", f"of {last}", profile, step)
-        + _multiplies("each layer", factor, profile),
+        _compared(f"{case.gradient_word} of {first}", f"of {last}", profile, over=over)
+        + f"each layer {multiplies}",
     )
 
 
-def _compared(gradient: str, here: str, profile: Profile, step: int) -> str:
-    """Return how strong a gradient was at the start, and how strong it is now where it no longer explodes."""
-    if not _is_over(profile):
+def _compared(gradient: str, here: str, profile: Profile, *, over: bool) -> str:
+    """Return how strong a gradient was at the start, and how strong it is now.
+
+    over: whether it no longer explodes, or is NaN or infinite.
+    """
+    if not over:
         return f"The {gradient} is {times(profile.start)} that {here}: "
-    now = f" (median of the newest samples: {times(profile.now)})" if np.isfinite(profile.now) else ""
+    known = np.isfinite(profile.now) and profile.now < EXPLODING_DECADES
+    now = f" (median of the newest samples: {times(profile.now)})" if known else ""
+    step = int(profile.steps[profile.start_sample])
     return f"The {gradient} was {times(profile.start)} that {here} at step {step:,}{now}: "
-
-
-def _multiplies(each: str, factor: str, profile: Profile) -> str:
-    return f"{each} {'multiplied' if _is_over(profile) else 'multiplies'} it by about {factor}"
-
-
-def _is_over(profile: Profile) -> bool:
-    """Return whether a gradient that exploded at the start no longer does, or has become NaN."""
-    return not profile.now >= EXPLODING_DECADES
 
 
 def _is_steep(case: Case) -> bool:

@@ -65,7 +65,12 @@ class OpenScreen(ModalScreen[Any], OneAnswer[Any]):
         """Yield the path to type, what it may become, and a hint."""
         with Vertical() as frame:
             frame.border_title = self.frame_title
-            yield SearchableList(self._listed, placeholder="a TOML file", classes="")
+            yield SearchableList(
+                self._listed,
+                placeholder="a TOML file",
+                nothing="No folder and no TOML file begins like this.",
+                classes="",
+            )
             yield Hint(HINT)
 
     @on(Input.Changed)

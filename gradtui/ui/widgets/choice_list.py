@@ -81,6 +81,7 @@ class SearchableList(Vertical):
         find: returns the options for a text in the field.
         beside: widgets in the same container as the list, after it.
         placeholder: what the field shows while it is empty.
+        nothing: what the list says where nothing fits the text in the field.
         classes: style classes; `-compact` gives the field one line without a border, `-wrapped` wraps long options.
     """
 
@@ -119,9 +120,11 @@ class SearchableList(Vertical):
         find: Callable[[str], Found],
         *beside: Widget,
         placeholder: str = "search",
+        nothing: str = "Nothing matches.",
         classes: str = "-compact",
     ) -> None:
         super().__init__(classes=classes)
+        self._nothing = nothing
         self._find = find
         self._beside = beside
         self._field = Input(placeholder=placeholder)
@@ -179,6 +182,8 @@ class SearchableList(Vertical):
         options, highlighted = self._find(text)
         self._list.clear_options()
         self._list.add_options(options)
+        if text and not options:
+            self._list.add_option(Option(self._nothing, disabled=True))
         self._list.highlighted = highlighted
 
     @on(Input.Changed)

@@ -53,6 +53,24 @@ async def test_a_run_without_a_step_says_that_it_is_paused_or_has_ended(make_run
         assert "Stopped" not in screen_text(app)
 
 
+@pytest.mark.parametrize(
+    ("key", "said"), [("p", "Nothing matches."), ("ctrl+o", "No folder and no TOML file begins like this.")]
+)
+async def test_a_list_in_which_nothing_matches_says_so(key: str, said: str) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: app.screen is not lab)
+        await pilot.press("z", "z", "z")
+        await until(pilot, lambda: said in screen_text(app))
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert app.screen is not lab, "there was nothing to choose"
+        await pilot.press(*["backspace"] * 3)
+        await until(pilot, lambda: said not in screen_text(app))
+
+
 async def test_keys_pressed_before_the_lab_is_there_are_not_lost() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:

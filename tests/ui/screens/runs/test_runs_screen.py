@@ -13,6 +13,7 @@ from gradtui import words
 from gradtui.experiment import resolve, set_fields
 from gradtui.runs import trash
 from gradtui.runs.control import ControlReader
+from gradtui.runs.filter import FilterError, parse_filter
 from gradtui.runs.folder import runs_root
 from gradtui.runs.label import Label, read_label, write_label, write_note
 from gradtui.runs.library import list_runs
@@ -115,6 +116,11 @@ async def test_a_filter_is_live_its_errors_are_said_and_escape_takes_it_back(thr
         assert not screen.query_one("#hint").has_class("-bad"), "a word that is typed is no error"
         await pilot.press("enter")
         await until(pilot, lambda: screen.query_one("#hint").has_class("-bad"))
+        # A long error is told to its end.
+        await typed(pilot, "unheard=1")
+        with pytest.raises(FilterError) as refused:
+            parse_filter("unheard=1")
+        await until(pilot, lambda: str(refused.value) in " ".join(screen_text(app).split()))
         await typed(pilot, "nothing")
         await until(pilot, lambda: "No run matches" in screen_text(app))
         await pilot.press("escape")

@@ -88,7 +88,9 @@ class XAxis:
             plain = XAxis(self.what).ticks(self._value(low), self._value(high), room)
             return [math.log10(value) for value in plain if value > 0]
         if self.what != TIME:
-            return Scale("linear", low, high).ticks(room)
+            ticks = Scale("linear", low, high).ticks(room)
+            # There is no step 1.5.
+            return [at for at in ticks if self.what != STEP or at == round(at)] or ticks
         least = (high - low) / max(1, room - 1)
         step = next((one for one in _CLOCK if one >= least), 0) or nice_step(least / _DAY) * _DAY
         # Labels of a minute or more have no fractions of a second.

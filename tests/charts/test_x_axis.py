@@ -131,3 +131,10 @@ def test_labels_are_in_order_and_lie_inside(what: str, log: bool) -> None:
 def test_times_are_short() -> None:
     said = [clock(at) for at in (0, 2.5, 40, 90, 7200, 8100, 3 * 86400, 3.5 * 86400)]
     assert said == ["0", "2.5s", "40s", "1m30", "2h", "2h15", "3d", "3d12h"]
+
+
+@given(st.integers(0, 50), st.integers(1, 40), st.integers(3, 12))
+def test_only_whole_steps_are_labelled(low: int, span: int, room: int) -> None:
+    ticks = STEPS.ticks(low, low + span, room)
+    assert ticks
+    assert all(low <= at <= low + span and at == int(at) for at in ticks)

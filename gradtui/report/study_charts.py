@@ -89,6 +89,7 @@ def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
     low, high = min([0.0, *known]), max([0.0, *known, *(chart.range or ())])
     gutter = min(MOST_NAME_WIDTH, max((len(bar.name) for bar in chart.bars), default=0))
     room = max(10, paper.width - gutter - NUMBERS_WIDTH)
+    wide = max((len(f"{bar.mean:.3g}") for bar in chart.bars), default=0) + 2
     for bar in chart.bars:
         line = Text(f"{bar.name[:gutter]:>{gutter}} ")
         if math.isnan(bar.mean):
@@ -96,7 +97,7 @@ def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
             continue
         line.append(_bar(bar.mean, low, high, room, paper), "cyan")
         span = f"{bar.low:.3g} … {bar.high:.3g}" if bar.low != bar.high else ""
-        line.append(f" {bar.mean:<7.3g}{span:<16}")
+        line.append(f" {bar.mean:<{wide}.3g}{span:<16}")
         yield line.append(bar.note, "yellow")
 
 

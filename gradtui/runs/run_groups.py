@@ -165,7 +165,7 @@ def figures_of(group: RunGroup, forms: Mapping[str, Callable[[float], str]]) -> 
     for key, form in forms.items():
         mean, spread = mean_and_spread(group, key)
         if mean is not None and spread is not None:
-            parts.append(f"{key} {form(mean)} ± {form(spread)}")
+            parts.append(f"{'time' if key == 'seconds' else key} {form(mean)} ± {form(spread)}")
     return " · ".join(parts)
 
 

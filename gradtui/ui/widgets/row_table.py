@@ -206,7 +206,8 @@ class RowTable(Widget, Generic[Row], can_focus=True):
             text = " " * self._signs + shown.nothing if y == 2 and not shown.rows else ""
             return Content.styled(text, "$secondary"), False
         here, row = index == shown.cursor, shown.rows[index]
-        line = Content.styled("▸ " if here else "  ", "$accent bold")
+        line = Content.styled("▸" if here else " ", "$accent bold")
+        line += Content.styled(self._sign_of_more(index), "$secondary")
         if self._signs == SIGNS:
             line += Content.styled("● " if index in shown.marked else "  ", "$accent bold")
         kept, beside = {place.column.key for place in columns}, {one.key: one for one in self.columns}
@@ -217,9 +218,20 @@ class RowTable(Widget, Generic[Row], can_focus=True):
                 line += Content(" " * (place.start - line.cell_length)) + cell
                 return line.truncate(width, ellipsis=True, pad=True), here
             if place.column.beside and place.column.beside not in kept:
-                cell += Content("  ") + self._cell(beside[place.column.beside], row)
+                more = self._cell(beside[place.column.beside], row)
+                if more.cell_length:
+                    # What is cut is the name, which the line of details shows whole.
+                    more = more.truncate(place.width // 2, ellipsis=True)
+                    room = place.width - more.cell_length - 2
+                    cell = _cut(cell, room, place.column.middle) + Content("  ") + more
             line += Content(" " * (place.start - line.cell_length)) + _fitted(cell, place)
         return line.truncate(width, pad=True), here
+
+    def _sign_of_more(self, index: int) -> str:
+        """Return the sign of a row in view behind which there are rows out of view."""
+        if index == self._first + self.page - 1 and index < len(self._shown.rows) - 1:
+            return "↓"
+        return "↑" if index == self._first > 0 else " "
 
     @staticmethod
     def _cell(column: Column[Row], row: Row) -> Content:
@@ -289,10 +301,15 @@ def _fitted(cell: Content, place: PlacedColumn[Any]) -> Content:
     """Return a cell as wide as its column."""
     if place.column.right and cell.cell_length < place.width:
         cell = cell.pad_left(place.width - cell.cell_length)
-    if place.column.middle and cell.cell_length == len(cell.plain) > place.width > 2:
-        end = (place.width - 1) // 2
-        cell = cell[: place.width - 1 - end] + "…" + cell[len(cell.plain) - end :]
-    return cell.truncate(place.width, ellipsis=True, pad=True)
+    return _cut(cell, place.width, place.column.middle).truncate(place.width, pad=True)
+
+
+def _cut(cell: Content, width: int, middle: bool) -> Content:
+    """Return a cell in at most so many columns, cut at its end or in its middle."""
+    if middle and cell.cell_length == len(cell.plain) > width > 2:
+        end = (width - 1) // 2
+        return cell[: width - 1 - end] + "…" + cell[len(cell.plain) - end :]
+    return cell.truncate(width, ellipsis=True)
 
 
 def in_order(rows: Sequence[Row], column: Column[Row], *, descending: bool) -> list[Row]:

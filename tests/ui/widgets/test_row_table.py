@@ -77,10 +77,10 @@ async def test_the_window_follows_the_cursor_and_a_click_counts_from_it() -> Non
         await pilot.pause()
         assert lines(app)[0].split() == ["name", "▴figure", "note"]
         assert lines(app)[1].startswith(" ▸   row 0")
-        assert lines(app)[10].split()[:2] == ["row", "9"]
+        assert lines(app)[10].split()[:3] == ["↓", "row", "9"]
         table.show(rows, 42, {41})
         await pilot.pause()
-        assert lines(app)[10].startswith(" ▸   row 42")
+        assert lines(app)[10].startswith(" ▸↓  row 42")
         assert lines(app)[9].startswith("   ● row 41")
         await pilot.click(RowTable, offset=(8, 3))
         await pilot.click(RowTable, offset=(8, 10))
@@ -104,6 +104,29 @@ async def test_only_lines_that_look_otherwise_are_painted(monkeypatch: pytest.Mo
         assert painted == [1, 4]
         table.show([*rows[:2], ("other", 2.0), *rows[3:]], 3)
         assert painted == [1, 4, 3]
+
+
+async def test_signs_show_that_there_are_rows_out_of_view() -> None:
+    app = TableApp()
+    async with app.run_test(size=(60, 6)) as pilot:
+        table = app.query_one(RowTable)
+        signs = []
+        for cursor in (0, 4, 9):
+            table.show([(f"row {number}", 1.0) for number in range(10)], cursor)
+            await pilot.pause()
+            signs.append("".join(line[:3].strip() or "." for line in lines(app)[1:]))
+        assert signs == ["▸...↓", "....▸↓", "↑...▸"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("ab", "ab  #ab"), ("abcdefg", "abcde…  #abcde…"), ("a" * 30, "aaaaa…  #aaaaa…")]
+)
+async def test_of_a_long_name_and_its_note_both_are_seen(name: str, told: str) -> None:
+    app = TableApp()
+    async with app.run_test(size=(30, 4)) as pilot:
+        app.query_one(RowTable).show([(name, 1.0)], 0)
+        await pilot.pause()
+        assert f" ▸   {told} " in lines(app)[1]
 
 
 async def test_where_a_column_has_no_room_its_cell_follows_in_another() -> None:

@@ -90,7 +90,7 @@ class RunDetail(Widget):
         if info is None:
             return Content("")
         if isinstance(info, RunGroup):
-            return _group_detail(info)
+            return _group_detail(info, self.content_size.width)
         if isinstance(info, StudyRow):
             return _study_detail(info)
         what = net_in_words(info.experiment) if info.experiment is not None else "a script's own training"
@@ -108,19 +108,17 @@ class RunDetail(Widget):
         return first + Content("\n") + Content.styled(" · ".join(parts), "$secondary")
 
 
-def _group_detail(group: RunGroup) -> Content:
-    """Return what the runs of a group train, and their means with standard deviations."""
+def _group_detail(group: RunGroup, width: int) -> Content:
+    """Return what the runs of a group train, and their means with standard deviations, and the keys that fit."""
     what = net_in_words(group.experiment) if group.experiment is not None else "a script's own training"
     first = Content.assemble((printable(group.title), "bold"), ("  " + what, "$secondary"))
     forms = {"loss": number, "train": percent, "test": percent, "seconds": duration}
     figures = figures_of(group, forms) or "no numbers yet"
-    left_out = Content.styled(f"{group.diverged}, left out · " if group.diverged else "", "$error")
-    return (
-        first
-        + Content("\n")
-        + left_out
-        + Content.styled(f"{figures} · enter opens · & renames or ungroups", "$secondary")
-    )
+    second = Content.styled(f"{group.diverged}, left out · " if group.diverged else "", "$error")
+    for part in (figures, " · enter opens", " · & renames or ungroups"):
+        if part is figures or second.cell_length + len(part) <= width:
+            second += Content.styled(part, "$secondary")
+    return first + Content("\n") + second
 
 
 def _study_detail(study: StudyRow) -> Content:

@@ -18,8 +18,8 @@ from gradtui.words import value_in_words
 CURVES_HEIGHT = 16
 MOST_NAME_WIDTH = 34
 """The columns for the names of bars."""
-NUMBERS_WIDTH = 34
-"""The columns beside a bar for its numbers and its note."""
+LEAST_BAR = 10
+"""The least columns of the longest bar."""
 SIGNS = {"learned": "■", "slow": "·", "vanishing": "v", "exploding": "x", "dead": "o", "failed": "!"}
 ASCII_SIGNS = {**SIGNS, "learned": "#", "slow": "."}
 STYLES = {
@@ -88,16 +88,23 @@ def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
     known = [value for bar in chart.bars for value in (bar.low, bar.high) if math.isfinite(value)]
     low, high = min([0.0, *known]), max([0.0, *known, *(chart.range or ())])
     gutter = min(MOST_NAME_WIDTH, max((len(bar.name) for bar in chart.bars), default=0))
-    room = max(10, paper.width - gutter - NUMBERS_WIDTH)
-    wide = max((len(f"{bar.mean:.3g}") for bar in chart.bars), default=0) + 2
+    drawn = [bar for bar in chart.bars if not math.isnan(bar.mean)]
+    # Two blanks part the numbers, which may begin with a minus sign.
+    means = {bar.name: f"{bar.mean:.3g}  " for bar in drawn}
+    spans = {bar.name: f"{bar.low:.3g} … {bar.high:.3g}  " if bar.low != bar.high else "" for bar in drawn}
+    notes = {bar.name: bar.note for bar in drawn}
+    columns = [max(map(len, texts.values()), default=0) for texts in (means, spans, notes)]
+    room = paper.width - gutter - 2 - sum(columns)
+    if room < LEAST_BAR:
+        # The spread over the seeds has no room.
+        room, columns[1], spans = max(LEAST_BAR, room + columns[1]), 0, dict.fromkeys(spans, "")
     for bar in chart.bars:
         line = Text(f"{bar.name[:gutter]:>{gutter}} ")
         if math.isnan(bar.mean):
             yield line.append("not yet", "dim")
             continue
         line.append(_bar(bar.mean, low, high, room, paper), "cyan")
-        span = f"{bar.low:.3g} … {bar.high:.3g}" if bar.low != bar.high else ""
-        line.append(f" {bar.mean:<{wide}.3g}{span:<16}")
+        line.append(f" {means[bar.name]:<{columns[0]}}{spans[bar.name]:<{columns[1]}}")
         yield line.append(bar.note, "yellow")
 
 

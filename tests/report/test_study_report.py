@@ -67,6 +67,23 @@ def test_bars_without_results_say_not_yet() -> None:
     assert "not yet" in lines[2]
 
 
+@pytest.mark.parametrize("width", [76, 120])
+def test_the_numbers_of_bars_are_parted_and_their_notes_fit(width: int) -> None:
+    chart = BarChart(
+        "cures: gradient",
+        "y",
+        (
+            Bar("learned slope (PReLU)", -0.0712, -0.181, 0.0388, "vanishing"),
+            Bar("pretraining by Boltzmann machines", 0.00444, -0.148, 0.157, "dead-units"),
+        ),
+    )
+    lines = text_of(chart, Paper(width, colour=False, ascii=False))
+    assert all(len(line) <= width for line in lines)
+    spread = width > 80
+    assert ("-0.0712  -0.181 … 0.0388  vanishing" if spread else "-0.0712  vanishing") in lines[1]
+    assert ("0.00444  -0.148 … 0.157   dead-units" if spread else "0.00444  dead-units") in lines[2]
+
+
 def test_too_many_curves_are_split_into_several_charts() -> None:
     chart = LineChart("many", "x", "y", tuple(line(f"curve {i}", 0.1, 0.2, 0.3) for i in range(6)))
     said = "\n".join(text_of(chart))

@@ -57,7 +57,7 @@ def waiting_for(run: FollowedRun) -> Content:
     if phase == "pretraining":
         now = next((event for event in reversed(snapshot.events) if event.get("phase") == phase), None)
         if now is not None:
-            return _pretraining(now)
+            return _pretraining(now, paused=run.state == "paused")
     if run.state == "paused" and phase == "training":
         return Content("Paused before the first step.\nspace resumes the training.")
     return Content(PHASES.get(phase, f"{phase} …"))
@@ -71,7 +71,7 @@ def _ended(run: FollowedRun) -> Content:
     return Content(said)
 
 
-def _pretraining(now: Event) -> Content:
+def _pretraining(now: Event, *, paused: bool) -> Content:
     """Return the layers of a pretraining, with a mark at the one that is trained now."""
     at, layers = int(now["layer"]), int(now["layers"])
     lines = [
@@ -91,6 +91,8 @@ def _pretraining(now: Event) -> Content:
         mark, word, style = (
             ("●", "learns now", "bold $accent") if layer == at else ("○", "waits", "$secondary")
         )
+        if layer == at and paused:
+            mark, word, style = "‖", "paused", "bold $warning"
         if layer < at:
             mark, word, style = "✓", "pretrained", "$success"
         lines.append(Content.styled(f"{mark} layer {layer:<3} {word:<10}", style))

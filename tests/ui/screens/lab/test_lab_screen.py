@@ -43,7 +43,6 @@ async def test_a_run_without_a_step_says_that_it_is_paused_or_has_ended(make_run
     stopped, paused = make_run(steps=0, end="stopped"), make_run(steps=0, end=None)
     writer = RunWriter(paused, {})
     writer.event("paused")
-    writer.close()
     app = GradtuiApp(attach=stopped)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
@@ -51,6 +50,12 @@ async def test_a_run_without_a_step_says_that_it_is_paused_or_has_ended(make_run
         lab.open_run(paused, adopt=True)
         await until(pilot, lambda: "Paused before the first step." in screen_text(app))
         assert "Stopped" not in screen_text(app)
+        writer.event("resumed")
+        writer.event("phase", phase="pretraining", layer=2, layers=3, epoch=1, epochs=5)
+        await until(pilot, lambda: "layer 2   learns now" in screen_text(app))
+        writer.event("paused")
+        await until(pilot, lambda: "layer 2   paused" in screen_text(app))
+        writer.close()
 
 
 @pytest.mark.parametrize(

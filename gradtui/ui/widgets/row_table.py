@@ -206,8 +206,9 @@ class RowTable(Widget, Generic[Row], can_focus=True):
             text = " " * self._signs + shown.nothing if y == 2 and not shown.rows else ""
             return Content.styled(text, "$secondary"), False
         here, row = index == shown.cursor, shown.rows[index]
-        line = Content.styled("▸" if here else " ", "$accent bold")
-        line += Content.styled(self._sign_of_more(index), "$secondary")
+        more = self._sign_of_more(index)
+        line = Content.styled(("▸" if here else " ") + ("" if more else " "), "$accent bold")
+        line += Content.styled(more, "$secondary")
         if self._signs == SIGNS:
             line += Content.styled("● " if index in shown.marked else "  ", "$accent bold")
         kept, beside = {place.column.key for place in columns}, {one.key: one for one in self.columns}
@@ -228,10 +229,10 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         return line.truncate(width, pad=True), here
 
     def _sign_of_more(self, index: int) -> str:
-        """Return the sign of a row in view behind which there are rows out of view."""
+        """Return the sign of a row in view behind which there are rows out of view; "" for others."""
         if index == self._first + self.page - 1 and index < len(self._shown.rows) - 1:
             return "↓"
-        return "↑" if index == self._first > 0 else " "
+        return "↑" if index == self._first > 0 else ""
 
     @staticmethod
     def _cell(column: Column[Row], row: Row) -> Content:

@@ -206,9 +206,9 @@ class RowTable(Widget, Generic[Row], can_focus=True):
             text = " " * self._signs + shown.nothing if y == 2 and not shown.rows else ""
             return Content.styled(text, "$secondary"), False
         here, row = index == shown.cursor, shown.rows[index]
-        more = self._sign_of_more(index)
-        line = Content.styled(("▸" if here else " ") + ("" if more else " "), "$accent bold")
-        line += Content.styled(more, "$secondary")
+        sign = self._sign_of_more(index)
+        line = Content.styled(("▸" if here else " ") + ("" if sign else " "), "$accent bold")
+        line += Content.styled(sign, "$secondary")
         if self._signs == SIGNS:
             line += Content.styled("● " if index in shown.marked else "  ", "$accent bold")
         kept, beside = {place.column.key for place in columns}, {one.key: one for one in self.columns}

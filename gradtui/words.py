@@ -240,10 +240,10 @@ def net_in_words(experiment: Mapping[str, Any]) -> str:
 
 def group_in_words(group: Mapping[str, Any]) -> str:
     """Return a group of blocks, given as plain data, in a few words. Raises KeyError for data of another version."""
-    words = [f"{group['repeat']}×{group['block']} {group['width']}"]
+    words = [f"{group['repeat']}× {group['block']} {group['width']}"]
     if group["block"] not in ("lstm", "gru"):
         words.append(group["activation"])
-    words.append(group["init"] if group["gain"] == 1 else f"{group['init']}×{group['gain']:g}")
+    words.append(group["init"] if group["gain"] == 1 else f"{group['init']} ×{group['gain']:g}")
     words += [f"{group['norm']} norm"] if group["norm"] != "none" else []
     if group["shortcut"] != "none":
         words.append("shortcut" if group["shortcut"] == "identity" else group["shortcut"])

@@ -9,7 +9,8 @@ import numpy as np
 from rich.text import Text
 
 from gradtui.absent import ABSENT, log10_of
-from gradtui.charts.factor_bars import FactorBars
+from gradtui.charts.factor_bars import SLOPE_INK, WEIGHTS_INK, WHOLE_INK, FactorBars, bar_sign
+from gradtui.charts.palette import text_palette
 from gradtui.charts.scale import Scale
 from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart, text_factors, text_profile
@@ -83,13 +84,17 @@ def factor_chart(factors: Factors, paper: Paper) -> list[Text]:
         colour=paper.colour,
         ascii=paper.ascii,
     )
-    slope, weights, product, theory = "#:o-" if paper.ascii else "██•─" if paper.colour else "█▒•─"
-    legend = Text()
-    if (factors.slope == factors.slope).any():
-        legend.append(slope, "blue").append(" derivative × ").append(weights, "yellow").append(" weights  ")
-    legend.append(f"{product} product")
-    if (factors.theory == factors.theory).any():
-        legend.append(f"  {theory}", "magenta").append(" theory")
+    palette = text_palette(paper.colour, paper.ascii)
+    parted = factors.slope == factors.slope
+    signs = [
+        (parted.any(), bar_sign(SLOPE_INK, palette), "bright_blue", "derivative ×"),
+        (parted.any(), bar_sign(WEIGHTS_INK, palette), "yellow", "weights"),
+        ((~parted & (factors.total == factors.total)).any(), bar_sign(WHOLE_INK, palette), "green", "whole"),
+        (True, "o" if paper.ascii else "•", "", "product"),
+        ((factors.theory == factors.theory).any(), "-" if paper.ascii else "─", "magenta", "theory"),
+    ]
+    shown = [Text.assemble((sign, style), f" {words}") for there, sign, style, words in signs if there]
+    legend = Text("  ").join(shown)
     return [*_lines(chart), legend, *([Text(factors.note, "dim")] if factors.note else [])]
 
 

@@ -25,10 +25,10 @@ ASCII_SIGNS = {**SIGNS, "learned": "#", "slow": "."}
 STYLES = {
     "learned": "green",
     "slow": "yellow",
-    "vanishing": "blue",
-    "exploding": "red",
+    "vanishing": "bright_blue",
+    "exploding": "bright_red",
     "dead": "magenta",
-    "failed": "bold red",
+    "failed": "bold bright_red",
 }
 CURVE_POINTS = 400
 """The number of points of a curve, as many as a wide terminal has dots across."""

@@ -24,6 +24,7 @@ from gradtui.ordinary_files import given_path, problem_of
 from gradtui.runs.safe_files import write_for_person
 from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.one_answer import OneAnswer
+from gradtui.ui.terminal.terminal_app import named_keys
 from gradtui.ui.widgets.choice_list import Found, SearchableList
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
         """Yield the field to search in, and the list."""
         with Vertical() as frame:
             frame.border_title = Content(self.frame_title)
-            frame.border_subtitle = "type to search · ↑↓ choose · enter select · esc back"
+            frame.border_subtitle = named_keys(
+                self.app, "type to search · ↑↓ choose · enter select · esc back"
+            )
             yield SearchableList(self._found, classes="-compact" if self.title_width else "-compact -wrapped")
 
     def _found(self, text: str) -> Found:
@@ -320,7 +323,8 @@ class TextFrame(VerticalScroll):
 
     def watch_keys(self) -> None:
         """Write the keys into the lower edge; those that scroll only where there is more text."""
-        self.border_subtitle = f"↑↓ more · {self.keys}" if self.max_scroll_y > 0 else self.keys
+        more = named_keys(self.app, "↑↓ more · ") if self.max_scroll_y > 0 else ""
+        self.border_subtitle = f"{more}{self.keys}"
 
     def watch_virtual_size(self) -> None:
         """Write the keys again, since another amount of text may fit."""

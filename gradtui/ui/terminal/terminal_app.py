@@ -311,6 +311,11 @@ def after_paint(app: App[Any], go_on: Continue) -> None:
         go_on()
 
 
+def named_keys(app: App[Any], text: str) -> str:
+    """Return a text with names for keys, where the terminal of an app lacks their signs."""
+    return app.name_keys(text) if isinstance(app, TerminalApp) else text
+
+
 def can_be_continued() -> bool:
     """Return whether a process of the same session has started this process's group, as a shell does.
 

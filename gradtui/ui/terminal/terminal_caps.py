@@ -18,7 +18,8 @@ from textual.filter import LineFilter, Monochrome
 from gradtui.ascii_text import in_ascii
 from gradtui.plain_text import plain
 
-_KEY_NAMES = {"⏎": "enter", "⌫": "bksp"}
+_KEY_NAMES = {"↑↓": "up/down", "←→": "left/right", "⏎": "enter", "⌫": "bksp"}
+"""Signs of keys that ASCII cannot show. As ^v, a pair of arrows would be the key ctrl+v."""
 _ARROW_NAMES = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
 
 _NO_COLOUR = Style(color=RichColor.default(), bgcolor=RichColor.default())
@@ -106,6 +107,8 @@ def name_signs(text: str) -> str:
 
     Charts choose their own characters: where Unicode has a sign for NaN and for each event, they draw a letter.
     """
+    if "`" not in text:
+        return text
     from gradtui.charts.marks import MARK_KINDS
     from gradtui.charts.palette import ASCII, UNICODE
 

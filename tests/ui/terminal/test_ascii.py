@@ -213,7 +213,7 @@ async def test_a_lesson_in_ascii_is_in_a_language_that_ascii_can_write(
         await lab_of(pilot)
         await until(pilot, lambda: "1 of 5 . One factor per layer" in screen_text(app))
         await pilot.press("greater_than_sign", "greater_than_sign", "E")
-        await until(pilot, lambda: "1-4 or ^v enter answer . esc back" in screen_text(app))
+        await until(pilot, lambda: "1-4 or up/down enter answer . esc back" in screen_text(app))
         assert not alien(app)
 
 

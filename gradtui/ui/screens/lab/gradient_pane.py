@@ -17,6 +17,7 @@ from textual.reactive import reactive
 from gradtui.ui.keys import GRADIENT_KEYS
 from gradtui.ui.screens.lab.headline import Headline, headline_of, legend_of
 from gradtui.ui.screens.lab.waiting import WaitingNote, waiting_for
+from gradtui.ui.terminal.terminal_app import named_keys
 from gradtui.ui.view import StepChanged, TimeZoomed
 from gradtui.ui.widgets.cell_chart import palette_of
 from gradtui.ui.widgets.factor_chart import factor_readout, factor_signs
@@ -178,7 +179,7 @@ class GradientPane(Vertical, can_focus=True):
         beside = () if other is None else (("without the cure", other),)
         self.query_one(PlaneChart).update(("this run", plane), *beside)
         self.heading = Content("What the net computes")
-        self.caption = Content(plane_caption(plane, plane.steps))
+        self.caption = Content(named_keys(self.app, plane_caption(plane, plane.steps)))
 
     def _update(
         self, chart: LayerChart, data: ViewData, units: Callable[[ArrayLike], NDArray[np.float64]]
@@ -227,8 +228,7 @@ class GradientPane(Vertical, can_focus=True):
     def notify_style_update(self) -> None:
         """Write the signs as they are drawn in other colours or characters."""
         super().notify_style_update()
-        if self.is_attached:
-            self._write_legend()
+        self._write_legend()
 
     def on_resize(self) -> None:
         """Write as many words as fit now."""

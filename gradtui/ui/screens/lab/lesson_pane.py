@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 
 from gradtui.lessons.lesson import COLUMNS, Lesson, LessonStep, flowed, wrapped
 from gradtui.ui.one_answer import OneAnswer
+from gradtui.ui.terminal.terminal_app import named_keys
 from gradtui.ui.widgets.choice_list import ChoiceList
 
 
@@ -177,7 +178,8 @@ class AnswerScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
         """Yield the question and the list of answers."""
         with Vertical() as frame:
             frame.border_title = self._say("Answer")
-            frame.border_subtitle = self._say(f"1-{len(self.choices)} or ↑↓ enter answer · esc back")
+            keys = self._say(f"1-{len(self.choices)} or ↑↓ enter answer · esc back")
+            frame.border_subtitle = named_keys(self.app, keys)
             yield Static(Content(self.question))
             yield ChoiceList(
                 *(

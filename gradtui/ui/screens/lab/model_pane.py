@@ -202,7 +202,7 @@ def describe(index: int, group: Group) -> Content:
     """Return lines on a group: what it is, and how it is initialised and wired, broken to the narrowest pane."""
     nonlinearity = "" if group.block in ("lstm", "gru") else f" {group.activation}"
     first = f"{index + 1} {group.block} {group.width} ×{group.repeat:,}{nonlinearity}"
-    start = group.init if group.gain == 1 else f"{group.init}×{group.gain:g}"
+    start = group.init if group.gain == 1 else f"{group.init} ×{group.gain:g}"
     parts = [start]
     if group.layers > 1:
         parts.append(f"{group.layers} layers")

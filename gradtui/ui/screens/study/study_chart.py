@@ -121,7 +121,8 @@ class StudyChart(Vertical, can_focus=True):
             across = f"log10 of {chart.x_label}" if chart.log_x else chart.x_label
             self._show_titles(chart.title, f"{across} · shaded: all seeds", place)
         else:
-            paper = Paper(max(40, self.content_size.width - 3), colour=not self.app.no_color, ascii=False)
+            ascii = bool(getattr(self.app, "ascii", False))
+            paper = Paper(max(40, self.content_size.width - 3), colour=not self.app.no_color, ascii=ascii)
             lines = [Content.from_rich_text(line) for line in study_chart(chart, paper)]
             # The first line is the title, which is in the frame.
             self.query_one(Static).update(Content("\n").join(lines[1:]))

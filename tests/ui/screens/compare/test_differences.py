@@ -29,7 +29,7 @@ def test_nets_of_another_number_of_groups_are_told_group_by_group() -> None:
     deeper = resolve("cure-shortcut")
     assert len(deeper.net) == 2
     said = fields(SIGMOID, deeper)
-    assert said["net.0"][0].startswith("20×dense 64 sigmoid")
+    assert said["net.0"][0].startswith("20× dense 64 sigmoid")
     assert said["net.1"][0] == "–"
     assert "shortcut" in said["net.1"][1]
     assert not [field for field in said if field.startswith("net.0.")]

@@ -120,6 +120,14 @@ def about(value: float) -> str:
     return f"about {max(1, round(value / 86400))} d"
 
 
+def about_range(value: float) -> str:
+    """Return an estimated duration from what it takes on an idle machine to twice that: ``30 s to 1 min``."""
+    low, high = (about(time).removeprefix("about ") for time in (value, 2 * value))
+    if low == high:
+        return high if high.startswith("under") else f"about {high}"
+    return f"{low} to {high}"
+
+
 _EXPONENT = re.compile(r"(?<=\d)(?:\.0+)?e([+-])0*(?=\d)")
 _NAN = re.compile(r"\bnan\b")
 _ZERO = re.compile(r"(?<![\w.])[+-]?0(?:\.0+)?e[+-]0+(?!\d)|(?<![\w.])[+-]0(?:\.0+)?(?![\d.e])")

@@ -8,6 +8,7 @@ import pytest
 
 from gradtui.report.output import print_table
 from gradtui.words import (
+    about_range,
     compare_decades,
     figure,
     formatted,
@@ -138,3 +139,13 @@ def test_a_count_has_its_noun() -> None:
 )
 def test_long_numbers_have_an_exponent_in_place_of_decimals(template: str, value: float, text: str) -> None:
     assert formatted(template, value) == text
+
+
+def test_an_estimate_is_a_range_since_a_busy_machine_takes_twice_as_long() -> None:
+    assert [about_range(time) for time in (1, 8, 30, 50, 600)] == [
+        "under 10 s",
+        "under 10 s to 20 s",
+        "30 s to 1 min",
+        "50 s to 2 min",
+        "10 min to 20 min",
+    ]

@@ -78,7 +78,7 @@ def draw_curve_legend(
     rows, width = frame.top + frame.rows - top, cells.shape[1]
     ends = [end for curve in curves if (end := _end_of(frame, curve)) is not None]
     found: tuple[list[_LegendLine], int, int, int] | None = None
-    choices = _choices(curves, palette, cursor, over)
+    choices = _choices(curves, palette, cursor, over, percent=frame.scale.percent)
     alone = choices[-1][:1]
     for lines in (*choices, alone):
         if lines is alone and (found is not None or len(curves) < 2 or any(curve.sign for curve in curves)):
@@ -135,9 +135,9 @@ def _hides(ends: Sequence[tuple[int, int]], row: int, column: int, lines: int, w
 
 
 def _choices(
-    curves: Sequence[Curve], palette: Palette, cursor: float | None, over: float
+    curves: Sequence[Curve], palette: Palette, cursor: float | None, over: float, *, percent: bool
 ) -> list[list[_LegendLine]]:
-    """Return legends to choose from, the longest first."""
+    """Return legends to choose from, the longest first. percent: whether the values are fractions."""
     values = []
     for index, curve in enumerate(curves):
         value = curve.at(cursor)
@@ -146,7 +146,7 @@ def _choices(
             if value is None and not palette.ascii
             else "-"
             if value is None
-            else plain_exponents(f"{value:.4g}")
+            else plain_exponents(f"{value:.1%}" if percent else f"{value:.4g}")
         )
         broken = value is not None and not math.isfinite(value)
         values.append(

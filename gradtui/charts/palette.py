@@ -226,8 +226,9 @@ class Palette:
         table[THEORY] = (255, 140, 90) if self.dark else (190, 70, 10)
         table[TYPICAL] = self.text
         table[OTHER] = (255, 120, 120) if self.dark else red
-        fifth = _RUNS_DARK[2] if self.dark else _RUNS_LIGHT[2]
-        for index, rgb in enumerate((*self.series, fifth)[:CURVES] if self.series else ()):
+        # The theme's orange is hardly to be told from its yellow, so the curves after the third have colours of runs.
+        more = (_RUNS_DARK if self.dark else _RUNS_LIGHT)[5:7]
+        for index, rgb in enumerate((*self.series, *more)[:CURVES] if self.series else ()):
             table[SERIES + index] = rgb
             table[WEAK + index] = mix(rgb, self.ground, 0.55)
         for index, rgb in enumerate(_RUNS_DARK if self.dark else _RUNS_LIGHT):

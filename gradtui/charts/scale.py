@@ -24,6 +24,9 @@ _FARTHEST = {"log": 99.0, "linear": 1e100}
 """Values beyond this are drawn at the edge: their labels would need more than five characters, and the difference of
 two of them could overflow."""
 
+FRACTION = (0.0, 1.0)
+"""The ends of the axis of a fraction, such as an accuracy."""
+
 ZERO_SIZE = 1e-100
 """Values smaller than this are 0 on a linear axis."""
 
@@ -51,6 +54,11 @@ class Scale:
         self._start = (low, high) if low is not None and high is not None else None
         self.version = 0
         self.reset()
+
+    @property
+    def percent(self) -> bool:
+        """Return whether the values are fractions, 0 to 1, whose labels are percentages as in all lists and texts."""
+        return self.kind == "linear" and self._start == FRACTION
 
     def reset(self) -> None:
         """Forget the range, because another run is shown."""
@@ -138,7 +146,9 @@ class Scale:
         return [(first + i) * step for i in range(count)]
 
     def label(self, value: float, room: int = 5) -> str:
-        """Return the value as text of at most `room` characters: 1e-12 on a log axis, else a short plain number."""
+        """Return the value as text of at most `room` characters: 1e-12 on a log axis, 50% of a fraction, else 0.5."""
+        if self.percent:
+            return f"{100 * value:.3g}%"[:room]
         if self.kind == "log":
             return f"1e{round(value)}"[:room]
         for digits in (4, 3, 2, 1):

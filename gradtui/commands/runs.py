@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,9 +80,9 @@ def _execute(args: Namespace) -> int:
     elif runs:
         from gradtui.report.output import print_table
 
-        # A person reads the head of the table; lines in a pipe are data.
-        head = [HEAD] if sys.stdout.isatty() else []
-        print_table([*head, *map(_line, runs)])
+        # A person reads the table; lines in a pipe are data, whose columns are always the same.
+        lines = [_line(info) for info in runs]
+        print_table(_for_people(lines) if sys.stdout.isatty() else lines)
     else:
         print(plain(f"no run matches in {root}" if args.filter else f"no runs yet in {root}"))
     return DONE
@@ -100,6 +101,23 @@ def _line(info: RunInfo) -> tuple[str, ...]:
         _judgement(info),
         " ".join([*(f"#{tag}" for tag in info.label.tags), *_note_line(info)]),
     )
+
+
+def _for_people(lines: Sequence[tuple[str, ...]]) -> list[list[str]]:
+    """Return the table with its head, without what the id says already and without columns that are empty."""
+    from gradtui.runs.folder import slug_of
+
+    at = {title: column for column, title in enumerate(HEAD)}
+    told = [list(line) for line in lines]
+    for row in told:
+        id, started = row[at["run"]], "".join(letter for letter in row[at["started"]] if letter.isdigit())
+        if slug_of(row[at["name"]]) in id:
+            row[at["name"]] = ""
+        if id.replace("-", "").startswith(started):
+            row[at["started"]] = ""
+        row[at["step"]] = row[at["step"]].partition(" ")[0]
+    kept = [column for column in range(len(HEAD)) if any(row[column] for row in told)]
+    return [[row[column] for column in kept] for row in ([*HEAD], *told)]
 
 
 def _give_note(run: str, text: str, root: Path) -> int:

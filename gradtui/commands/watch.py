@@ -117,6 +117,9 @@ def _configure(parser: ArgumentParser) -> None:
         "--jobs", type=int, metavar="J", help="with --try: how many commands run at once; 1 by default"
     )
     parser.add_argument("--json", action="store_true", help="with --try: print JSON only")
+    parser.add_argument(
+        "--quiet", action="store_true", help="no line on stderr that says which run is recorded"
+    )
     add_runs(parser)
     add_fail_on(parser)
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help=argparse.SUPPRESS)
@@ -134,6 +137,10 @@ def _execute(args: Namespace) -> int:
         require_terminal()
     if args.fail_on is not None or args.live:
         return _run_and_judge(command, options, codes, live=args.live)
+    from dataclasses import replace
+
+    # The command keeps the number of this process.
+    options = replace(options, told_by=os.getpid())
     return replace_process(command, options.environment(os.environ))
 
 
@@ -166,6 +173,7 @@ def _chosen_options(args: Namespace) -> LaunchOptions:
         layers=args.layers,
         activations=args.activations,
         on_finding=args.on_finding,
+        quiet=args.quiet,
         # The command may change its folder before it trains.
         runs="" if args.runs is None else str(chosen_root(args).absolute()),
     )
@@ -260,6 +268,9 @@ def _run_and_judge(
             with Child(command, environment) as child:
                 code = child.wait()
         runs = [Path(note["run"]) for note in read_notes(notes)]
+    if runs and not (options.quiet or sys.stderr.isatty()):
+        more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+        say(f"recorded {runs[0].name}{more}; gradtui attach shows it")
     return _judged(runs, codes) if code == DONE and codes else code
 
 

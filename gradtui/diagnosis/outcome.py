@@ -113,7 +113,8 @@ class Verdict:
         lines = [(self.word if ended else "so far") + (": " + "; ".join(parts) if parts else "")]
         if not math.isnan(after.accuracy) and not math.isnan(before.accuracy):
             lines.append(f"accuracy {before.accuracy:.1%} → {after.accuracy:.1%}")
-        lines.append(f"loss {number(before.loss)} → {number(after.loss)}")
+        # The charts show single batches and the finding the last step, so this figure says what it is.
+        lines.append(f"loss {number(before.loss)} → {number(after.loss)}, mean of {AVERAGED_STEPS} steps")
         if math.isfinite(before.drop) and math.isfinite(after.drop):
             lines.append(f"input ÷ output gradient: {ratio(before.drop)} → {ratio(after.drop)}")
         if not math.isnan(self.price):

@@ -128,6 +128,9 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
 def _stacked(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """Return rows as lines of a width: the columns that do not fit stand in further lines, under the first ones."""
     widths = [max(map(len, map(plain, column))) for column in zip(*rows, strict=True)]
+    room = width - sum(widths[1:]) - 2 * (len(widths) - 1)
+    if room < widths[0] and sum(len(plain(row[0])) > room for row in rows) <= len(rows) // 2:
+        return _with_long_names(rows, room)
     groups: list[list[int]] = [[]]
     used = 0
     for column, needed in enumerate(widths):
@@ -144,6 +147,18 @@ def _stacked(rows: Sequence[Sequence[str]], width: int) -> list[str]:
         if part[row]
     )
     return list(lines)
+
+
+def _with_long_names(rows: Sequence[Sequence[str]], room: int) -> list[str]:
+    """Return rows as lines whose first cell has so many columns; the few that are longer have a line of their own."""
+    lines = []
+    for row, rest in zip(rows, aligned([row[1:] for row in rows]), strict=True):
+        name = plain(row[0])
+        if len(name) > room:
+            lines.append(name)
+            name = ""
+        lines.append(f"{name:<{room}}  {rest}".rstrip())
+    return lines
 
 
 def to_json(value: Any) -> str:

@@ -102,7 +102,8 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
         return
     # A fork continues the count of its parent's steps, which it has not taken itself.
     taken = steps - parent.step if parent else steps
-    yield _row("loss", *_course(loss))
+    # Findings and verdicts say means; these are single batches.
+    yield _row("loss", *_course(loss), "of one batch each")
     if metric := summary.get("metric"):
         yield _row(metric["name"][:9], *_course(metric))
     if accuracy["train"] is not None:

@@ -12,7 +12,17 @@ from gradtui.charts.palette import CURVES
 from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart
 from gradtui.report.output import Paper
-from gradtui.study.chart_data import OUTCOMES, BarChart, Chart, LineChart, MapChart, StudyCurve, TheoryBorder
+from gradtui.study.chart_data import (
+    FRACTION,
+    OUTCOMES,
+    BarChart,
+    Chart,
+    LineChart,
+    MapChart,
+    StudyCurve,
+    TheoryBorder,
+    number_in,
+)
 from gradtui.words import value_in_words
 
 CURVES_HEIGHT = 16
@@ -90,8 +100,9 @@ def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
     gutter = min(MOST_NAME_WIDTH, max((len(bar.name) for bar in chart.bars), default=0))
     drawn = [bar for bar in chart.bars if not math.isnan(bar.mean)]
     # Two blanks part the numbers, which may begin with a minus sign.
-    means = {bar.name: f"{bar.mean:.3g}  " for bar in drawn}
-    spans = {bar.name: f"{bar.low:.3g} … {bar.high:.3g}  " if bar.low != bar.high else "" for bar in drawn}
+    told = {bar.name: [number_in(chart.range, one) for one in (bar.mean, bar.low, bar.high)] for bar in drawn}
+    means = {name: f"{mean}  " for name, (mean, _, _) in told.items()}
+    spans = {name: f"{low} … {high}  " if low != high else "" for name, (_, low, high) in told.items()}
     notes = {bar.name: bar.note for bar in drawn}
     columns = [max(map(len, texts.values()), default=0) for texts in (means, spans, notes)]
     room = paper.width - gutter - 2 - sum(columns)
@@ -144,7 +155,8 @@ def _cell(value: float, chart: MapChart, paper: Paper) -> Text:
     if math.isnan(value):
         return Text(" " * _CELL_WIDTH)
     if not chart.outcomes:
-        return Text(f"{value:^{_CELL_WIDTH}.2g}")
+        told = f"{value:.0%}" if chart.range == FRACTION else f"{value:.2g}"
+        return Text(f"{told:^{_CELL_WIDTH}}")
     outcome = OUTCOMES[int(value)]
     sign = (ASCII_SIGNS if paper.ascii else SIGNS)[outcome]
     return Text(f"{sign * 3:^{_CELL_WIDTH}}", STYLES[outcome])

@@ -16,6 +16,7 @@ from gradtui.report.run_json import run_object
 from gradtui.report.study_charts import chart_lines
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
+from gradtui.study.chart_data import FRACTION, SHARES, number_in
 from gradtui.study.results import table
 from gradtui.study.state import Ranked, StudyRow, StudyState
 from gradtui.words import ratio, seconds, several
@@ -72,8 +73,8 @@ def ranking_of(state: StudyState, *, ascii: bool = False) -> list[tuple[str, ...
     def cells(change: str, verdict: Verdict | None) -> tuple[str, ...]:
         outcome = before if verdict is None else verdict.after
         return (
-            _number(outcome.accuracy),
-            _number(outcome.test_accuracy),
+            _percent(outcome.accuracy),
+            _percent(outcome.test_accuracy),
             ratio(outcome.drop),
             f"× {1.0 if verdict is None else verdict.price:.2f}",
         )
@@ -144,8 +145,8 @@ def _where(state: StudyState) -> Iterator[Text]:
         yield Text(f"continue  gradtui study {state.name}")
 
 
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.1%}"
 
 
 def _spread(figure: dict[str, Any] | None, name: str) -> str:
@@ -154,7 +155,10 @@ def _spread(figure: dict[str, Any] | None, name: str) -> str:
     mean, low, high = figure["mean"], figure["min"], figure["max"]
     if name in ("drop", "lag_drop"):
         return ratio(mean)
-    return f"{mean:.3g}" if low == high else f"{mean:.3g} ({low:.3g} … {high:.3g})"
+    told, least, most = (
+        number_in(FRACTION if name in SHARES else None, value) for value in (mean, low, high)
+    )
+    return told if low == high else f"{told} ({least} … {most})"
 
 
 # -- JSON

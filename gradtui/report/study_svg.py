@@ -20,7 +20,17 @@ from gradtui.charts.svg import (
     draw_keys,
     draw_value_lines,
 )
-from gradtui.study.chart_data import OUTCOMES, Bar, BarChart, Chart, Floats, LineChart, MapChart, StudyCurve
+from gradtui.study.chart_data import (
+    OUTCOMES,
+    Bar,
+    BarChart,
+    Chart,
+    Floats,
+    LineChart,
+    MapChart,
+    StudyCurve,
+    number_in,
+)
 from gradtui.words import value_in_words
 
 WIDTH = 720.0
@@ -128,15 +138,16 @@ def _bars(svg: Svg, chart: BarChart, top: float) -> float:
         svg.rectangle((left, middle - 7), (right - left, 14), COLOURS[3 if bar.note else 2])
         if bar.low != bar.high:
             svg.line((ends[1], middle), (ends[2], middle), TEXT, 1.5)
-        svg.text((svg.width - note + 10, middle + 4), _beside(bar, over), colour=WEAK, size=11)
+        svg.text((svg.width - note + 10, middle + 4), _beside(bar, chart.range, over), colour=WEAK, size=11)
     svg.line((zero, top), (zero, bottom), WEAK)
     svg.text((gutter + (svg.width - gutter - note) / 2, bottom + 38), chart.label, anchor="middle")
     return bottom + 58
 
 
-def _beside(bar: Bar, over: bool) -> str:
+def _beside(bar: Bar, span: tuple[float, float] | None, over: bool) -> str:
     """Return the text to the right of a bar: its mean, and its note unless that is above the bar."""
-    return f"{bar.mean:.3g}" if over else f"{bar.mean:.3g}  {bar.note}".rstrip()
+    mean = number_in(span, bar.mean)
+    return mean if over else f"{mean}  {bar.note}".rstrip()
 
 
 def _map(svg: Svg, chart: MapChart, top: float) -> float:

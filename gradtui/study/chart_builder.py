@@ -18,7 +18,9 @@ from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.experiment.toml import field_at
 from gradtui.study.chart_data import (
+    FRACTION,
     OUTCOMES,
+    SHARES,
     Bar,
     BarChart,
     Chart,
@@ -40,8 +42,6 @@ LABELS: dict[Quantity, str] = {
     "step_time": "seconds per step",
     "outcome": "outcome",
 }
-SHARES = ("train_accuracy", "test_accuracy")
-"""Quantities between 0 and 1."""
 LOGARITHMS = ("drop", "lag_drop")
 """Quantities that are logarithms already."""
 
@@ -102,7 +102,7 @@ class ChartBuilder:
             tuple(lines),
             compare.log_x,
             compare.log_y and quantity not in LOGARITHMS,
-            (0.0, 1.0) if quantity in SHARES else None,
+            FRACTION if quantity in SHARES else None,
         )
 
     def _bars(self, quantity: Quantity, rows: Sequence[StudyRow], ranked: Sequence[Ranked]) -> BarChart:
@@ -116,7 +116,7 @@ class ChartBuilder:
         place = {one.change: index for index, one in enumerate(ranked)}
         # The baseline is first; changes that have not ended follow the ranked ones, in the study's order.
         bars = [*bars[:1], *sorted(bars[1:], key=lambda bar: place.get(bar.name, len(place)))]
-        span = (0.0, 1.0) if quantity in SHARES else None
+        span = FRACTION if quantity in SHARES else None
         log = self._spec.compare.log_y and quantity not in LOGARITHMS
         return BarChart(self._title(quantity), LABELS[quantity], tuple(bars), log, span)
 
@@ -141,6 +141,7 @@ class ChartBuilder:
             self._theory(x, y) if quantity == "outcome" else (),
             compare.log_x,
             compare.log_y,
+            FRACTION if quantity in SHARES else None,
         )
 
     def _theory(self, x: Sequence[Any], y: Sequence[Any]) -> tuple[TheoryBorder, ...]:

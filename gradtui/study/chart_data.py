@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gradtui.words import plain_exponents
+
 Floats = NDArray[np.float64]
 
 OUTCOMES = ("learned", "slow", "vanishing", "exploding", "dead", "failed")
@@ -100,6 +102,19 @@ class MapChart:
     borders: tuple[TheoryBorder, ...] = ()
     log_x: bool = False
     log_y: bool = False
+    range: tuple[float, float] | None = None
+    """The range of the quantity; None where it has no ends."""
 
 
 Chart = LineChart | BarChart | MapChart
+
+SHARES = ("train_accuracy", "test_accuracy")
+"""The quantities that are fractions."""
+
+FRACTION = (0.0, 1.0)
+"""The range of an accuracy, which is written in percent as in all lists."""
+
+
+def number_in(range_: tuple[float, float] | None, value: float) -> str:
+    """Return a value of a chart as people write it: a fraction in percent, anything else in three digits."""
+    return f"{value:.1%}" if range_ == FRACTION else plain_exponents(f"{value:.3g}")

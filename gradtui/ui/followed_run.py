@@ -20,7 +20,7 @@ from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.runs.errors import RunError
 from gradtui.ui.field_values import show
 from gradtui.ui.reader_loop import ReaderLoop
-from gradtui.ui.run_stats import RunStat, run_stats
+from gradtui.ui.run_stats import RunStat, first_visible_step, newest_row, run_stats
 from gradtui.ui.shown_diagnosis import ShownDiagnosis, shown_diagnosis
 from gradtui.ui.view import ViewRequest
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.meta import Parent
     from gradtui.runs.reader import Run
-    from gradtui.runs.summary import Floats
     from gradtui.training.launch import Trainer
     from gradtui.ui.view_data import ViewData
 
@@ -296,7 +295,7 @@ class FollowedRun:
             monitor.diagnose()
             self.outcome = monitor.outcome
             found = monitor.findings or ()
-            self.first_bad_step = min((finding.step for finding in found), default=None)
+            self.first_bad_step = first_visible_step(monitor.run, found, self.divergences)
             if not snapshot.status.live:
                 note_findings(monitor.run, found, monitor.judged is None or monitor.judged.enough_steps)
             for finding in found:
@@ -308,7 +307,8 @@ class FollowedRun:
         if not self._compared and (due or request.at != self._stats_step):
             self._stats_step = request.at
             rows = {
-                metric.name: _row(monitor.run, metric.name, request.at) for metric in metrics.with_figure()
+                metric.name: newest_row(monitor.run, metric.name, request.at)
+                for metric in metrics.with_figure()
             }
             known = {name: row for name, row in rows.items() if row is not None}
             self.stats = run_stats(snapshot, known, monitor.run.layer_names, self.diagnosis.judgement.codes)
@@ -390,11 +390,3 @@ class FollowedRun:
         elif not lines and self.state == "died":
             lines = ["The trainer printed nothing: it was killed (kill -9 or out of memory)."]
         return lines
-
-
-def _row(run: Run, metric: str, step: int | None) -> Floats | None:
-    """Return the newest row of a metric up to a step, (layers,); None where there is none."""
-    from gradtui.runs.table import recent_rows
-
-    rows = recent_rows(run.table_or_empty(metric), step, 1).rows
-    return rows[-1] if len(rows) else None

@@ -23,7 +23,8 @@ NEED_AN_EXPERIMENT = frozenset({"start", "continue", "restart", "preflight", "be
 """The actions that need an experiment in the builder, which is hidden beside a script's run."""
 
 REASONS = {
-    **dict.fromkeys(("live", "back", "note", "report"), ""),
+    **dict.fromkeys(("live", "back"), "the newest step is shown already, and q leaves the app"),
+    **dict.fromkeys(("note", "report"), ""),
     "plane": "needs data whose points lie in a plane, such as spirals or circle",
     "metric": "this run records no other metric",
     "end_comparison": "no other run is compared with this one",
@@ -31,20 +32,25 @@ REASONS = {
 """Why an action that needs more than a run can do nothing; "" where no reason is given."""
 
 
-def why_not(bindings: Sequence[Binding], run: FollowedRun | None) -> str:
-    """Return in a few words why the bindings of a key of the lab can do nothing now; "" if there is no reason."""
+def why_not(bindings: Sequence[Binding], run: FollowedRun | None, *, lesson: bool = False) -> str:
+    """Return in a few words why the bindings of a key of the lab can do nothing now; "" if there is no reason.
+
+    lesson: whether a lesson is guided.
+    """
     names = [binding.action.partition("(")[0] for binding in bindings]
     # The keys that turn the pages of a lesson change the learning rate without one.
     name = next((name for name in names if name != "app.lesson"), "")
     if not name:
-        return "needs a lesson: press t first"
+        return "this step asks no question: > goes on" if lesson else "needs a lesson: press t first"
+    if name in ("live", "back") and (lesson or run is None):
+        return "t leaves the lesson" if lesson else "nothing to go back to: q leaves the app"
     if run is not None and run.script and name in NEED_AN_EXPERIMENT:
         return "this is a script's run: p opens an experiment to train"
     if name not in NEED_A_RUN and name != "rate":
         return "not possible while a run trains" if run is not None and run.live else ""
-    if run is None and name not in ("live", "back"):
+    if run is None:
         return "needs a run: press space first"
-    if run is None or name in REASONS:
+    if name in REASONS:
         return REASONS[name]
     if name == "repair" and run.live and not run.script:
         return "not possible while a run trains"

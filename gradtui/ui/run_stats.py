@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtui import metrics
+from gradtui.headlines import gradient_headline
 from gradtui.runs.costs import newest_costs
 from gradtui.words import formatted, plain_exponents, step_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from gradtui.diagnosis import Finding
     from gradtui.metrics import Metric
+    from gradtui.report.divergences import RecordedDivergence
     from gradtui.runs.follower import Snapshot
+    from gradtui.runs.reader import Run
     from gradtui.runs.summary import Floats
 
 
@@ -79,3 +83,30 @@ def _worst(metric: Metric, row: Floats | None, names: Sequence[str], codes: Coll
     size, value, name = max(known)
     text = formatted(metric.figure.format, value) + (f" in {name}" if size else "")
     return [RunStat(metric.label, text, size > 0 and metric.figure.finding in codes)]
+
+
+def newest_row(run: Run, metric: str, step: int | None) -> Floats | None:
+    """Return the newest row of a metric up to a step, (layers,); None where there is none."""
+    from gradtui.runs.table import recent_rows
+
+    rows = recent_rows(run.table_or_empty(metric), step, 1).rows
+    return rows[-1] if len(rows) else None
+
+
+def first_visible_step(
+    run: Run, findings: Sequence[Finding], divergences: Sequence[RecordedDivergence]
+) -> int | None:
+    """Return the first step at which a finding shows in the charts; None where there is none.
+
+    The weights may be as even as ever at the step at which the outputs' gradient begins to explode: then it is the step
+    at which the numbers first jump.
+    """
+
+    def of(finding: Finding) -> int:
+        jump = next((one.step for one in divergences if one.step > finding.step), None)
+        row = newest_row(run, "grad_norm", finding.step) if finding.code == "exploding" and jump else None
+        if jump is None or row is None:
+            return finding.step
+        return jump if gradient_headline(run.layer_names, row.tolist()).tone == "even" else finding.step
+
+    return min(map(of, findings), default=None)

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from gradtui.judgement import TOO_SHORT, Judgement, judge
+from gradtui.words import several
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
     from gradtui.diagnosis.judged import AnsweredQuestions
 
 NOTHING_YET = "Findings appear here once training has started."
+
+READING = "reading the run"
+"""What happens before a run that was opened can be shown."""
+
 NOT_JUDGED_YET = Judgement("checking")
 
 
@@ -70,7 +75,14 @@ class ShownDiagnosis:
             return f"◌ Step {step:,} is too early to judge."
         if judgement.why == TOO_SHORT:
             return f"◌ {step:,} step{'s are' if step != 1 else ' is'} too few to judge."
+        if not self.live:
+            return f"◌ {reading(step)} …"
         return f"◌ {judgement.words} (step {step:,})"
+
+
+def reading(steps: int) -> str:
+    """Return what happens before a run that has ended is judged: its steps are read."""
+    return f"reading {several(steps, 'step')}"
 
 
 def shown_diagnosis(

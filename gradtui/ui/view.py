@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 
 from textual.message import Message
 
+NO_VALUES = "no values yet"
+"""The text in the place of a chart that has nothing to draw."""
+
 
 @dataclass
 class StepChanged(Message):

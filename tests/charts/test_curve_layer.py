@@ -204,8 +204,8 @@ def test_an_error_of_exactly_0_lies_on_the_floor_of_a_log_axis() -> None:
 def test_complement_applies_to_log_axes_only() -> None:
     accuracy = CurveData("test", [0, 100, 200, 300], [0.0, 0.9, 1.0, 0.99])
     text = text_of(layer_of(accuracy, complement=True, y_range=(0, 1)))
-    assert "━ test 0.99" in "\n".join(text)
-    assert text[0].startswith("    1┤")
+    assert "━ test 99.0%" in "\n".join(text)
+    assert text[0].startswith(" 100%┤")
 
 
 def test_complement_swaps_the_ends_of_the_range() -> None:

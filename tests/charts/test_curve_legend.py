@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.style import Style
+from textual.color import Color
 
 from gradtui.charts.cells import Cells
 from gradtui.charts.curve_legend import _end_of
 from gradtui.charts.curves import CurveView, draw_layer, draw_over
 from gradtui.charts.layer_axis import GUTTER
-from gradtui.charts.palette import RUN, RUNS, palette_on, text_palette
+from gradtui.charts.palette import CURVES, RUN, RUNS, SERIES, Palette, palette_on, text_palette
 from gradtui.charts.series import CurveData
+from gradtui.ui.theme import DARK, LIGHT
 
 COLOURS, NONE = text_palette(True, False), text_palette(False, False)
 
@@ -72,19 +74,29 @@ def test_the_letter_of_a_curve_that_ends_in_nan_stands_at_its_last_number() -> N
 
 
 @pytest.mark.parametrize("dark", [True, False])
-def test_colours_of_runs_differ_for_red_and_green_blind_eyes(dark: bool) -> None:
+def test_colours_of_runs_and_of_curves_differ_for_red_and_green_blind_eyes(dark: bool) -> None:
     """Simulated after Machado, Oliveira and Fernandes (2009), severity 1; CIELAB distances of ten and more are seen
     at a glance."""
     ground = (17, 20, 27) if dark else (250, 250, 247)
-    palette = palette_on("true", False, dark, ground, (200, 200, 200), Style())
-    colours = np.array([palette._rgb[RUN + index] for index in range(RUNS)], float) / 255
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    theme = DARK if dark else LIGHT
+    series = tuple(Color.parse(name or "").rgb for name in (theme.primary, theme.accent, theme.success))
+    palette = palette_on("true", False, dark, ground, (200, 200, 200), Style(), series)
     for matrix in (np.eye(3), PROTANOPIA, DEUTERANOPIA):
-        lab = _lab(np.clip(linear @ matrix.T, 0, 1))
-        apart = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
-        np.fill_diagonal(apart, np.inf)
+        apart = _apart(palette, range(RUN, RUN + RUNS), matrix)
         assert apart[:5, :5].min() > 14
         assert apart.min() > 11
+        # The curves of one chart, such as spread and saturated on the page of a layer.
+        assert _apart(palette, range(SERIES, SERIES + CURVES), matrix).min() > 13
+
+
+def _apart(palette: Palette, slots: range, matrix: np.ndarray) -> np.ndarray:
+    """Return the distances of colours in CIELAB, as eyes see them that mix red, green and blue by a matrix."""
+    colours = np.array([palette._rgb[slot] for slot in slots], float) / 255
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    lab = _lab(np.clip(linear @ matrix.T, 0, 1))
+    apart: np.ndarray = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    return apart
 
 
 PROTANOPIA = np.array(

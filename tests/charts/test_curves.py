@@ -72,8 +72,10 @@ def test_steps_that_begin_at_one_stand_on_an_axis_from_zero() -> None:
 
 def test_a_given_y_range_is_kept() -> None:
     text = lines(drawn([CurveData("accuracy", [0, 1, 2], [0.1, 0.1, 0.11])], y_range=(0.0, 1.0)))
-    assert text[0].startswith("    1┤")
-    assert text[-2].startswith("    0┤")
+    # A fraction is in percent on its axis and in the legend, as in the lists.
+    assert text[0].startswith(" 100%┤")
+    assert text[-2].startswith("   0%┤")
+    assert "accuracy 11.0%" in "\n".join(text)
 
 
 def test_a_log_axis_has_decades() -> None:

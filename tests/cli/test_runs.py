@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,29 @@ def test_a_terminal_shows_the_head_of_the_table(
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["runs", "--runs", str(runs / "runs")]) == 0
     head, newest, _ = capsys.readouterr().out.splitlines()
-    assert " ".join(head.split()) == "run name state step started test gradient findings tags and note"
+    # The runs have no gradient, and a column without anything in it is left out.
+    assert " ".join(head.split()) == "run name state step started test findings tags and note"
     assert newest.index("diverged") == head.index("state")
+
+
+def test_a_terminal_of_120_columns_has_room_for_a_run_in_each_line(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = time.mktime((2026, 11, 30, 4, 1, 34, 0, 0, -1))
+    ids = [
+        f"20261130-040134-sigmoid-20-{end}" for end in ("relu", "elu", "layer-normalisation" + "-more" * 10)
+    ]
+    for id in ids:
+        write_label(make(home / "runs", id, started=started), Label(name=id[16:]))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "90")
+    assert main(["runs", "--runs", str(home / "runs")]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    # The id says its name and when it was started.
+    assert head.split()[:4] == ["run", "state", "step", "test"]
+    assert sorted(line for line in lines if " finished " not in line) == [ids[2]], "only its id has no room"
+    assert len(lines) == 4
+    assert {line.index("finished") for line in lines if "finished" in line} == {head.index("state")}
 
 
 def test_a_note_is_given_listed_and_found(runs: Path) -> None:

@@ -139,7 +139,7 @@ def test_page_of_a_study_without_a_grid_prints_a_ranking(capsys: pytest.CaptureF
     page = capsys.readouterr().out
     (ranked,) = [line for line in page.splitlines() if line.startswith("1 ")]
     assert "ReLU + He initialisation" in ranked
-    assert "0.950" in ranked
+    assert "95.0%" in ranked
     assert ranked.endswith("fixed")
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from gradtui import metrics
-from gradtui.diagnosis.findings import CODES
+from gradtui.diagnosis.findings import CODES, Finding
+from gradtui.report.divergences import RecordedDivergence
 from gradtui.runs.follower import Follower
 from gradtui.runs.reader import open_run
 from gradtui.ui.followed_run import FollowedRun
-from gradtui.ui.run_stats import RunStat, run_stats
+from gradtui.ui.run_stats import RunStat, first_visible_step, run_stats
 from tests.ui.conftest import MakeRun
 
 
@@ -60,3 +61,15 @@ def test_the_finding_that_marks_a_figure_is_one_that_rules_find() -> None:
     for metric in metrics.with_figure():
         assert metric.figure is not None
         assert metric.figure.finding in ("", *CODES)
+
+
+def test_the_first_bad_step_is_one_at_which_the_charts_show_it(make_run: MakeRun) -> None:
+    """The outputs' gradient may explode at a step at which the weights' is as even as ever."""
+    even, steep = open_run(make_run(steps=60, decades=0.0)), open_run(make_run(steps=60, decades=3.0))
+    exploding, other = Finding.of("exploding", 1, (), ""), Finding.of("nonfinite", 9, (), "")
+    jumps = [RecordedDivergence(2, "jump", "", ""), RecordedDivergence(4, "NaN", "", "")]
+    assert first_visible_step(even, [exploding, other], jumps) == 2
+    assert first_visible_step(even, [exploding, other], []) == 1
+    assert first_visible_step(steep, [exploding, other], jumps) == 1
+    assert first_visible_step(even, [Finding.of("vanishing", 1, (), "")], jumps) == 1
+    assert first_visible_step(even, [], jumps) is None

@@ -160,12 +160,18 @@ class FirstSteps:
                 self._output.keep_for(probe.run, lambda: probe.guard.open)
 
     def _note(self, run: Path) -> None:
-        """Report a run: in the files for notes, and on a terminal, with one line per process."""
+        """Report a run: in the files for notes, and with one line.
+
+        On a terminal each process has such a line, elsewhere only the command itself: a script may read what the
+        processes print that it starts.
+        """
         line = json.dumps({"run": str(run)}) + "\n"
         for file in self._options.notes:
             with contextlib.suppress(OSError), open(file, "a", encoding="utf-8") as notes:
                 notes.write(line)
-        if self._run_count == 1 and sys.stderr is not None and sys.stderr.isatty():
+        if self._run_count != 1 or sys.stderr is None or self._options.quiet:
+            return
+        if sys.stderr.isatty() or os.getpid() == self._options.told_by:
             print(plain(f"gradtui: recording {run.name}; gradtui attach shows it"), file=sys.stderr)
 
     def _leave_to_script(self, optimizer: Optimizer) -> None:

@@ -31,6 +31,10 @@ class LaunchOptions:
     """A shell command that is run once for each finding; empty for none."""
     runs: str = ""
     """The folder in which the runs are made; empty for the usual one."""
+    quiet: bool = False
+    """Whether no line says that a run is recorded."""
+    told_by: int = 0
+    """The process that says on stderr, without a terminal too, that a run is recorded: the command's own; 0 is none."""
     notes: tuple[str, ...] = ()
     """The files to which each process adds a line of JSON about each run that it begins."""
 

@@ -199,6 +199,6 @@ def palette_of(widget: Widget, ascii: bool = False) -> Palette:
         return palette_on(depth, ascii, theme.dark, (0, 0, 0), (255, 255, 255), plain)
     ground: Color = widget.background_colors[1]
     text: Color = widget.colors[3]
-    series = (theme.primary, theme.accent, theme.success, theme.warning)
+    series = (theme.primary, theme.accent, theme.success)
     colours = tuple(Color.parse(name or theme.primary).rgb for name in series)
     return palette_on(depth, ascii, theme.dark, ground.rgb, text.rgb, plain, colours)

@@ -13,7 +13,7 @@ from textual.reactive import reactive
 
 from gradtui.ui.keys import PAGE, ZOOM_TIME_KEYS
 from gradtui.ui.settings_store import settings_of, store_of
-from gradtui.ui.view import StepChanged, TimeZoomed
+from gradtui.ui.view import NO_VALUES, StepChanged, TimeZoomed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -144,15 +144,13 @@ class CurvePane(Vertical, can_focus=True):
         settings = settings_of(self.app)
         self.logarithmic = self.what in SAVED and bool(getattr(settings, SAVED[self.what]))
 
-    def clear(self) -> None:
-        """Show nothing: another run comes."""
-        self._newest = 0
+    def clear(self, says: str = NO_VALUES) -> None:
+        """Show nothing but a few words: another run comes."""
+        self._newest, self._axis_words, self.caption = 0, "", ""
         self._asked_linear = self.spans_decades = False
-        self._missed = None
-        self._event_marks = self._again = None
-        self._axis_words = self.caption = ""
+        self._missed = self._event_marks = self._again = None
         for plot in self._plots():
-            plot.cursor = None
+            plot.cursor, plot.placeholder = None, says
             plot.update([])
 
     # -- painting
@@ -184,6 +182,8 @@ class CurvePane(Vertical, can_focus=True):
             else run_curves.by_axis(run_curves.curves_of_run(snapshot, curves, self.what), axis)
         )
         if not series:
+            if followed.data is not None:
+                self.clear()
             return
         if other is not None and not pretraining:
             series += run_curves.by_axis(run_curves.partner_curve(other, self.what), other_axis)
@@ -261,12 +261,15 @@ class CurvePane(Vertical, can_focus=True):
         elif self.logarithmic and self.what == "accuracy":
             name = "Error (1 − accuracy)"
         axis = "" if self._pretraining else self._axis_words
-        how = "log" if self.shown_logarithmic else "", "smoothed" if self.smoothing != "off" else ""
-        return [word for word in (name, axis, *how) if word]
+        return [word for word in (name, axis, "log" if self.shown_logarithmic else "") if word]
 
     def _write_title(self) -> None:
         names = [name for plot in self._plots() for name in plot.names_without_room]
-        self.heading = Content("  ").join([Content(" · ".join(self._title())), *names])
+        title = Content(" · ".join(self._title()))
+        if self.smoothing != "off":
+            # It holds for every run, and may hide the swings of this one.
+            title += Content.styled(" · smoothed", "bold $warning")
+        self.heading = Content("  ").join([title, *names])
 
     def watch_heading(self, heading: Content) -> None:
         """Write the title of the frame."""

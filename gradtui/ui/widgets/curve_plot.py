@@ -20,7 +20,7 @@ from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.marks import NO_MARKS, CurveMarks, marks_at, marks_legend
 from gradtui.charts.palette import AXIS, Palette
 from gradtui.charts.series import CurveData
-from gradtui.ui.view import StepChanged
+from gradtui.ui.view import NO_VALUES, StepChanged
 from gradtui.ui.widgets.cell_chart import CellChart
 
 _Given = tuple[tuple[CurveData, ...], float | None, CurveMarks]
@@ -59,7 +59,7 @@ class CurvePlot(CellChart):
         complement: bool = False,
         y_range: tuple[float, float] | None = None,
         pause: float = 0.5,
-        placeholder: str = "no values yet",
+        placeholder: str = NO_VALUES,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,

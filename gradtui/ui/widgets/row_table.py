@@ -52,6 +52,10 @@ class Column(Generic[Row]):
     """Returns whether the cell of a row takes the whole rest of the line, instead of the columns to its right."""
     middle: bool = False
     """This is true if a cell that is too long is cut in the middle: names often differ at their ends only."""
+    wraps: bool = False
+    """Whether a cell that is too long goes on in further lines, as long as all rows have room."""
+    sparse: bool = False
+    """Whether the column is left out, and its room given to others, as long as no row has anything in it."""
     share: Callable[[Row], float | None] | None = None
     """Returns how much is done, 0 to 1, to be drawn as a bar over the whole cell; None where it shows its text."""
 
@@ -135,6 +139,8 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         self._signs = SIGNS if marks else SIGNS // 2
         self._shown = TableState[Row]()
         self._first = 0
+        self._tall = 1
+        """The lines of a row."""
         self._lines: dict[int, tuple[Content, bool]] = {}
         """The text of each line of the widget, and whether the cursor is on it."""
 
@@ -167,7 +173,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
     @property
     def page(self) -> int:
         """Return the number of rows in view."""
-        return max(1, self.content_size.height - 1)
+        return max(1, (self.content_size.height - 1) // self._tall)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return one line for each row, and one for the heads; without rows, also one for the text that says so."""
@@ -176,13 +182,13 @@ class RowTable(Widget, Generic[Row], can_focus=True):
     def repaint(self) -> None:
         """Paint the lines that have changed."""
         width, height = self.content_size
-        shown = self._shown
+        shown, columns = self._shown, placed(self._wanted(), width, self._signs)
+        self._tall = self._lines_of_a_row(columns, height)
         # The cursor moves within the window; the window follows where the cursor would leave it.
         most = max(0, len(shown.rows) - self.page)
         self._first = max(0, min(self._first, most, shown.cursor))
         if shown.cursor >= self._first + self.page:
             self._first = min(most, shown.cursor - self.page + 1)
-        columns = placed(self.columns, width, self._signs)
         dirty = []
         for y in range(height):
             line = self._line(y, columns, width)
@@ -201,11 +207,13 @@ class RowTable(Widget, Generic[Row], can_focus=True):
     def _line(self, y: int, columns: Sequence[PlacedColumn[Row]], width: int) -> tuple[Content, bool]:
         if y == 0:
             return self._head(columns, width), False
-        index, shown = self._first + y - 1, self._shown
+        index, part, shown = self._first + (y - 1) // self._tall, (y - 1) % self._tall, self._shown
         if index >= len(shown.rows):
             text = " " * self._signs + shown.nothing if y == 2 and not shown.rows else ""
             return Content.styled(text, "$secondary"), False
         here, row = index == shown.cursor, shown.rows[index]
+        if part:
+            return self._further(row, part, columns).truncate(width, pad=True), here
         sign = self._sign_of_more(index)
         line = Content.styled(("▸" if here else " ") + ("" if sign else " "), "$accent bold")
         line += Content.styled(sign, "$secondary")
@@ -225,6 +233,8 @@ class RowTable(Widget, Generic[Row], can_focus=True):
                     more = more.truncate(place.width // 2, ellipsis=True)
                     room = place.width - more.cell_length - 2
                     cell = _cut(cell, room, place.column.middle) + Content("  ") + more
+            if self._tall > 1 and place.column.wraps:
+                cell = _parts(cell, place, self._tall)[0]
             line += Content(" " * (place.start - line.cell_length)) + _fitted(cell, place)
         return line.truncate(width, pad=True), here
 
@@ -233,6 +243,33 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         if index == self._first + self.page - 1 and index < len(self._shown.rows) - 1:
             return "↓"
         return "↑" if index == self._first > 0 else ""
+
+    def _further(self, row: Row, part: int, columns: Sequence[PlacedColumn[Row]]) -> Content:
+        """Return a further line of a row, with what has no room in the first."""
+        line = Content("")
+        for place in columns:
+            parts = _parts(self._cell(place.column, row), place, self._tall) if place.column.wraps else []
+            if part < len(parts):
+                line += Content(" " * (place.start - line.cell_length)) + parts[part]
+        return line
+
+    def _lines_of_a_row(self, columns: Sequence[PlacedColumn[Row]], height: int) -> int:
+        """Return the lines of each row: as many as the longest cell that goes on needs, if all rows have room."""
+        rows = self._shown.rows
+        wrapped = [
+            len(self._cell(place.column, row).wrap(place.width))
+            for place in columns
+            if place.column.wraps
+            for row in rows
+        ]
+        return max(1, min(max(wrapped, default=1), (height - 1) // max(1, len(rows))))
+
+    def _wanted(self) -> tuple[Column[Row], ...]:
+        """Return the columns that have something to show."""
+        rows = self._shown.rows
+        return tuple(
+            one for one in self.columns if not one.sparse or any(self._cell(one, row).plain for row in rows)
+        )
 
     @staticmethod
     def _cell(column: Column[Row], row: Row) -> Content:
@@ -269,11 +306,11 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        index = self._first + offset.y - 1
+        index = self._first + (offset.y - 1) // self._tall
         if offset.y and index < len(self._shown.rows):
             self.post_message(self.Chosen(index, index == self._shown.cursor))
         elif not offset.y:
-            for place in placed(self.columns, self.content_size.width, self._signs):
+            for place in placed(self._wanted(), self.content_size.width, self._signs):
                 if place.start <= offset.x < place.start + place.width and place.column.value is not None:
                     self.post_message(self.Sorted(place.column.key))
 
@@ -296,6 +333,15 @@ class TableState(Generic[Row]):
     by: str = ""
     descending: bool = False
     nothing: str = ""
+
+
+def _parts(cell: Content, place: PlacedColumn[Any], lines: int) -> list[Content]:
+    """Return a cell broken into lines of its column; the last one holds, cut, what has no room."""
+    found = cell.wrap(place.width)
+    if len(found) <= lines:
+        return found
+    rest = Content(" ").join(found[lines - 1 :])
+    return [*found[: lines - 1], rest.truncate(place.width, ellipsis=True)]
 
 
 def _fitted(cell: Content, place: PlacedColumn[Any]) -> Content:

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from gradtui.experiment import Experiment
 from gradtui.judgement import Judgement
+from gradtui.ui.shown_diagnosis import READING, reading
 from gradtui.words import cut_middle, seconds
 
 if TYPE_CHECKING:
@@ -123,7 +124,10 @@ class StatusBar(TitleLine):
         room = width - left.cell_length - right.cell_length - (STEP_COLUMNS if changes else len(step) + 2)
         if p.judgement is not None:
             sign, shade = p.judgement.mark
-            for said in (p.judgement.words, (p.judgement.codes or ("",))[0], ""):
+            words = p.judgement.words
+            if words == "checking" and not changes:
+                words = reading(p.step)
+            for said in (words, (p.judgement.codes or ("",))[0], ""):
                 if not said and sign == mark:
                     break
                 if len(said) + 4 <= room:
@@ -241,7 +245,9 @@ def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> RunP
     if made and made.partition(",")[0] not in title:
         detail += f" · with {made}"
     if snapshot is None:
-        return RunProgress(title, detail, followed.state, followed.problem or "starting")
+        return RunProgress(
+            title, detail, followed.state, followed.problem or ("starting" if followed.trainer else READING)
+        )
     if followed.failed_to_start:
         return RunProgress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
     status = snapshot.status

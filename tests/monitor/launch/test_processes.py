@@ -314,8 +314,12 @@ def test_a_finding_that_is_named_makes_it_fail(folder: Folder) -> None:
     """)
     found = folder.run(sys.executable, "train.py", options=("--every-step", "--fail-on", "vanishing"))
     assert found.returncode == 3
-    assert found.stderr.startswith("gradtui: vanishing: found in ")
-    other = folder.run(sys.executable, "train.py", options=("--every-step", "--fail-on", "nonfinite"))
+    recorded, named = found.stderr.splitlines()
+    assert recorded.startswith("gradtui: recorded ")
+    assert named.startswith("gradtui: vanishing: found in ")
+    other = folder.run(
+        sys.executable, "train.py", options=("--every-step", "--quiet", "--fail-on", "nonfinite")
+    )
     assert (other.returncode, other.stderr) == (0, "")
 
 

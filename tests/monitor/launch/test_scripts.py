@@ -62,9 +62,13 @@ def test_a_script_trains_as_without_and_each_step_is_recorded(folder: Folder) ->
     script = folder.write(PLAIN)
     without = folder.alone(sys.executable, str(script))
     watched = folder.run(sys.executable, str(script))
-    # The weights are printed to the last bit.
-    assert (watched.stdout, watched.stderr, watched.returncode) == (without.stdout, "to stderr\n", 7)
     (run,) = folder.runs()
+    # The weights are printed to the last bit. Without a terminal one line on stderr says what was recorded.
+    told = f"gradtui: recording {run.folder.name}; gradtui attach shows it\n"
+    assert (watched.stdout, watched.stderr, watched.returncode) == (without.stdout, f"{told}to stderr\n", 7)
+    quiet = folder.run(sys.executable, str(script), options=("--every-step", "--quiet"))
+    assert (quiet.stdout, quiet.stderr, quiet.returncode) == (without.stdout, "to stderr\n", 7)
+    (run, _) = folder.runs()
     assert run.name == "train · Net"
     assert run.layer_names == ["first", "last"]
     assert run.meta is not None

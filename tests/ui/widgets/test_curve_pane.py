@@ -164,8 +164,8 @@ async def test_the_axis_is_switched_in_place(folder: Path) -> None:
 
 async def test_a_log_axis_of_the_accuracy_shows_the_error_and_says_so(folder: Path) -> None:
     async with bench("accuracy", folder) as (app, pilot):
-        assert "    1┤" in app.text
-        assert "batch 0.9844" in app.text or "batch 1 " in app.text
+        assert " 100%┤" in app.text
+        assert "batch 98.4%" in app.text or "batch 100.0%" in app.text
         await pilot.press("y")
         await pilot.pause()
         assert "Error (1 − accuracy) · log" in app.text

@@ -9,6 +9,7 @@ from textual.app import App, ComposeResult
 from textual.content import Content
 
 from gradtui.ui.widgets.row_table import SIGNS, Column, PlacedColumn, RowTable, _fitted, in_order, placed
+from tests.support.lab import screen_text
 
 Row = tuple[str, float | None]
 
@@ -147,3 +148,45 @@ def test_a_long_name_is_cut_in_the_middle(name: str) -> None:
     assert len(cell) == 12
     assert cell[:3] == name[:3]
     assert cell.rstrip()[-3:] == name[-3:]
+
+
+async def test_a_long_text_goes_on_while_all_rows_have_room_and_an_empty_column_gives_its_room() -> None:
+    question = "what happens as the net gets deeper and deeper"
+    columns = (
+        Column[Row]("name", "name", lambda row: row[0], 6, rank=0),
+        Column[Row]("about", "about", lambda _: question, 20, 24, rank=1, wraps=True),
+        Column[Row]("figure", "figure", lambda row: "" if row[1] is None else "x", 8, rank=2, sparse=True),
+    )
+    heard: list[RowTable.Chosen] = []
+
+    class Wrapped(App[None]):
+        def compose(self) -> ComposeResult:
+            yield RowTable(columns, marks=False)
+
+        def on_row_table_chosen(self, event: RowTable.Chosen) -> None:
+            heard.append(event)
+
+    app = Wrapped()
+    async with app.run_test(size=(60, 8)) as pilot:
+        table = app.query_one(RowTable)
+        table.show([("a", None), ("b", None), ("c", None)], 0)
+        await pilot.pause()
+        lines = [" ".join(line.split()) for line in screen_text(app).splitlines()]
+        assert lines[:4] == [
+            "name about",
+            "▸ a what happens as the net",
+            "gets deeper and deeper",
+            "b what happens as the net",
+        ]
+        await pilot.click(RowTable, offset=(4, 4))
+        await pilot.pause()
+        assert [event.index for event in heard] == [1], "the second line of the second row"
+        # More rows have one line each, and a column with anything in it is there again.
+        table.show([(letter, 1.0) for letter in "abcdef"], 0)
+        await pilot.pause()
+        lines = [" ".join(line.split()) for line in screen_text(app).splitlines()]
+        assert lines[:3] == [
+            "name about figure",
+            "▸ a what happens as the net… x",
+            "b what happens as the net… x",
+        ]

@@ -42,11 +42,11 @@ class CurveTurns:
         """Return the panes of curves, which are there as long as the screen; to look for them takes milliseconds."""
         return list(self._screen.query(CurvePane))
 
-    def clear(self) -> None:
-        """Show nothing: another run comes."""
+    def clear(self, *says: str) -> None:
+        """Show nothing but a few words: another run comes."""
         self._view, self._behind = None, []
         for pane in self._panes:
-            pane.clear()
+            pane.clear(*says)
 
     async def paint(self, run: FollowedRun, partner: FollowedRun | None) -> None:
         """Show a new state of a run. partner: the run that it is compared with."""

@@ -10,9 +10,10 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
+from gradtui.diagnosis.findings import EXPLANATIONS
 from gradtui.judgement import MARKS
 from gradtui.ui.screens.lab.code_advice import HINT, code_text, cures_with_code
-from gradtui.ui.shown_diagnosis import ShownDiagnosis
+from gradtui.ui.shown_diagnosis import READING, ShownDiagnosis
 from gradtui.words import printable
 
 if TYPE_CHECKING:
@@ -32,11 +33,15 @@ class FindingsPane(VerticalScroll, can_focus=True):
     DEFAULT_CSS = """
     FindingsPane {
         padding: 0 1; scrollbar-size-vertical: 1;
+        &.-maximized Static { max-width: 110; }
     }
     """
 
     diagnosis: var[ShownDiagnosis | None] = var(None)
     """The diagnosis of the run; None before the first."""
+
+    reading = False
+    """Whether the run is read for the first time; it is set before the diagnosis."""
 
     step: var[int] = var(0)
     """The step that is shown."""
@@ -62,8 +67,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
         yield Static(id="findings-text")
 
     def on_mount(self) -> None:
-        """Write the first text."""
+        """Write the first text, and another one where the pane fills the screen."""
         self._show()
+        self.watch(self.screen, "maximized", self._show, init=False)
 
     def watch_diagnosis(self) -> None:
         """Write the text again."""
@@ -89,7 +95,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
     def _show(self) -> None:
         diagnosis = self.diagnosis or ShownDiagnosis()
-        text = findings_text(diagnosis, self.step)
+        text = findings_text(diagnosis, self.step, explained=self.is_maximized)
+        if self.diagnosis is None and self.reading:
+            text = Content.styled(f"◌ {READING} …", "$secondary")
         findings, later = diagnosis.findings, diagnosis.later
         curable = self.curable and bool(findings or later)
         explained = findings or diagnosis.remarks
@@ -125,19 +133,24 @@ class FindingsPane(VerticalScroll, can_focus=True):
         static.update(text, layout=not width or text.get_height({}, width) != height)
 
 
-def findings_text(diagnosis: ShownDiagnosis, step: int) -> Content:
-    """Return the findings at the shown step, or why there are none, then remarks and the findings of later steps."""
+def findings_text(diagnosis: ShownDiagnosis, step: int, *, explained: bool = False) -> Content:
+    """Return the findings at the shown step, or why there are none, then remarks and the findings of later steps.
+
+    explained: whether each is followed by what `w` says of it, for which the full screen has room.
+    """
     findings, later = diagnosis.findings, diagnosis.later
     if findings:
         # An explosion and the NaN that it ends in share the cure that Y copies, so it is written once.
         first = next((finding for finding in findings if cures_with_code([finding])), None)
-        text = Content("\n").join(_describe(finding, code=finding is first) for finding in findings)
+        text = Content("\n").join(
+            _describe(finding, code=finding is first, explained=explained) for finding in findings
+        )
     else:
         text = diagnosis.without_findings(step)
     if diagnosis.why:
         text += Content.styled(f"\n{diagnosis.why}", "$secondary")
     for remark in diagnosis.remarks:
-        text += Content("\n") + _describe(remark, code=False)
+        text += Content("\n") + _describe(remark, code=False, explained=explained)
     for finding in later:
         text += Content.styled(
             f"\n{MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"
@@ -157,7 +170,7 @@ def _verdict(columns: int, cure: str, when: str, head: str, *lines: str) -> Cont
     return text
 
 
-def _describe(finding: Finding, *, code: bool) -> Content:
+def _describe(finding: Finding, *, code: bool, explained: bool) -> Content:
     mark, colour = MARKS[finding.severity]
     text = Content.assemble(
         (f"{mark} {finding.code}", f"bold {colour}"),
@@ -169,4 +182,9 @@ def _describe(finding: Finding, *, code: bool) -> Content:
         text += Content.assemble(("→ ", "$accent"), cure.name, "\n")
         if cure in copied:
             text += code_text(cure) + "\n"
+    explanation = EXPLANATIONS.get(finding.code) if explained else None
+    if explanation is not None:
+        parts = (("Why", explanation.what), ("Signs", explanation.signs), ("Helps", explanation.helps))
+        for label, said in parts:
+            text += Content.assemble((f"\n{label}\n", "bold $accent"), said, "\n")
     return text

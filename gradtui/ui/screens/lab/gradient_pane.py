@@ -234,12 +234,12 @@ class GradientPane(Vertical, can_focus=True):
         """Write as many words as fit now."""
         self._write_legend()
 
-    def clear(self) -> None:
-        """Show nothing, so that another run's title does not stand over data of this one."""
+    def clear(self, says: Content) -> None:
+        """Show nothing, so that another run's title does not stand over data of this one, or say why."""
+        for waiting in self.query(WaitingNote):
+            waiting.say(says)
         headline = self.query_one(Headline)
-        headline.sentence, headline.legend = Content(""), ()
-        self.caption = Content("")
-        self._data = None
+        headline.sentence, headline.legend, self.caption, self._data = Content(""), (), Content(""), None
         for chart in self.query("ProfileChart, FactorChart, Waterfall"):
             chart.update(None)  # type: ignore[attr-defined]
         for chart in self.query("PlaneChart"):

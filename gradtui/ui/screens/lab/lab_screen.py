@@ -247,7 +247,8 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         """Say why a key of the lab can do nothing now."""
         bindings = self._bindings.key_to_bindings.get(event.key, [])
         possible = not bindings or event.key in self.active_bindings
-        if not possible and (reason := why_not(bindings, self.followed)):
+        reason = "" if possible else why_not(bindings, self.followed, lesson=self.has_class("-lesson"))
+        if reason:
             self.query_one(StatusBar).say(f"{self.app.get_key_display(bindings[0])}: {reason}")
 
     def _went_back(self) -> None:

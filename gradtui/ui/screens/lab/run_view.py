@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace as replace_fields
+from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
@@ -26,6 +27,7 @@ from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.screens.lab.training_pane import TrainingPane
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import settings_of
+from gradtui.ui.shown_diagnosis import READING
 from gradtui.ui.terminal.terminal_app import TerminalApp, after_paint
 from gradtui.ui.widgets.stats_pane import StatsPane
 from gradtui.ui.widgets.status_bar import NEWS_SECONDS, StatusBar, progress_of
@@ -89,8 +91,10 @@ class RunView:
         if self._controls.is_preflight(folder):
             # A preflight shows the metric that theory predicts, which is complete even without a training.
             run.request = replace(run.request, metric="output_grad_rms")
-        self._screen.query_one(GradientPane).clear()
-        self._curves.clear()
+        self._screen.query_one(GradientPane).clear(Content("" if trainer else f"{READING} …"))
+        self._curves.clear(*([] if trainer else [f"{READING} …"]))
+        findings = self._screen.query_one(FindingsPane)
+        findings.reading, findings.breaks, findings.diagnosis = trainer is None, (), None
         self.show_status()
         self._screen.run_worker(partial(_follow, run), thread=True, exclusive=True, group="follow")
 

@@ -23,6 +23,7 @@ from gradtui.ui.widgets.stats_pane import StatsPane
 from gradtui.words import value_in_words
 
 if TYPE_CHECKING:
+    from gradtui.diagnosis import CureOffer
     from gradtui.ui.followed_run import FollowedRun
 
 _ALL_PARTS = ("", "data", "optimizer", "cures", "cures.pretrain", "run")
@@ -143,7 +144,7 @@ class Workbench(Vertical):
             case "cures":
                 if not choose_code(self.screen, run) and not self._no_code(run):
                     findings = run.findings if run is not None else None
-                    self.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
+                    self.choose_cure([cure for finding in findings or () for cure in finding.cures])
             case "open":
                 self.open_file()
             case "save":
@@ -188,24 +189,38 @@ class Workbench(Vertical):
 
         self.app.push_screen(PresetsScreen(self.experiment.name), take)
 
-    def choose_cure(self, advised: Sequence[str] = ()) -> None:
-        """Choose and apply a cure that changes something; the advised ones (keys of cures) come first."""
+    def choose_cure(self, advised: Sequence[CureOffer] = ()) -> None:
+        """Choose and apply a cure that changes something; what the findings advise comes first, by the same names."""
         from gradtui.diagnosis.cures import every_offer
         from gradtui.experiment import set_fields
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
-        offered = {offer.key: offer for offer in every_offer(self.experiment)}
-        # Two findings may advise the same cure.
-        keys = list(dict.fromkeys([*(key for key in advised if key in offered), *offered]))
-        choices = [Choice(k, offered[k].name, offered[k].why, marked=k in advised) for k in keys]
+        # Two findings may advise the same cure, and an edit may have done already what one of them advises.
+        wanted = {offer.name: offer for offer in advised if self._changes(offer)}
+        keys = {offer.key for offer in wanted.values() if offer.key}
+        others = [
+            one for one in every_offer(self.experiment) if one.name not in wanted and one.key not in keys
+        ]
+        offered = wanted | {offer.name: offer for offer in others}
+        choices = [Choice(name, name, offer.why, marked=name in wanted) for name, offer in offered.items()]
 
-        def take(key: str | None) -> None:
-            if key is not None:
-                self.take(set_fields(self.experiment, offered[key].set))
-                changes = ", ".join(f"{path} = {value}" for path, value in offered[key].set.items())
-                self.notify(f"{changes}\nCost: {offered[key].price}", title=offered[key].name, markup=False)
+        def take(name: str | None) -> None:
+            if name is not None:
+                offer = offered[name]
+                self.take(set_fields(self.experiment, offer.set))
+                changes = ", ".join(f"{path} = {value}" for path, value in offer.set.items())
+                self.notify(f"{changes}\nCost: {offer.price}", title=name, markup=False)
 
         self.app.push_screen(ChooseScreen("Apply a cure to the experiment", choices, title_width=0), take)
+
+    def _changes(self, offer: CureOffer) -> bool:
+        """Return whether a cure that was advised for a run changes the edited experiment, and can be applied to it."""
+        from gradtui.experiment import ExperimentError, set_fields
+
+        try:
+            return bool(offer.set) and set_fields(self.experiment, offer.set) != self.experiment
+        except ExperimentError:
+            return False
 
     def open_file(self) -> None:
         """Open an experiment from a TOML file."""

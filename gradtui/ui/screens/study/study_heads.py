@@ -9,8 +9,10 @@ from textual.widget import Widget
 from gradtui.study.state import StudyRow, StudyState
 from gradtui.ui.widgets.key_line import NARROW
 from gradtui.ui.widgets.status_bar import TitleLine, bar
-from gradtui.words import about, printable, seconds, several
+from gradtui.words import about, about_range, printable, several
 
+LEAST_WAY = 36
+"""The columns that the way to a study gets at least."""
 LEAST_BAR, MOST_BAR = 8, 32
 """Columns of the bar in the title line; where there is less room, it is left out."""
 
@@ -37,7 +39,8 @@ class StudyTitle(TitleLine):
             kind, right = "all cures", cures_progress(state, self.begun)
             live = self.begun and bool(state.rows) and not state.done
         way = ("studies", printable(state.name)) if state.cured is None else (printable(state.name), kind)
-        right = in_room(right, width - self.way(way, width).cell_length - 2)
+        # A long way is cut before the state is.
+        right = in_room(right, width - min(self.way(way, width).cell_length, LEAST_WAY) - 2)
         left = self.way(way, max(width // 2, width - right.cell_length - 2))
         if live:
             room = width - left.cell_length - right.cell_length - 4
@@ -47,8 +50,8 @@ class StudyTitle(TitleLine):
 
 
 def in_room(told: Content, room: int) -> Content:
-    """Return a state in words; where it has no room, without its last words, which repeat a key of the line of keys."""
-    end = told.plain.rfind(" · space ")
+    """Return a state in words; where it has no room, without its last words: a key of the line of keys, or a time."""
+    end = told.plain.rfind(" · ")
     return told[:end] if end > 0 and told.cell_length > room else told
 
 
@@ -62,7 +65,7 @@ def progress(state: StudyState, begun: bool) -> Content:
     if state.other_owner:
         return Content.styled(f"● {done} of {total} · started by {state.other_owner}", "$success")
     if begun and not state.done:
-        left = f" · {seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
+        left = f" · {about(state.seconds_left)} left" if state.seconds_left is not None else ""
         return Content.styled(f"● {done} of {total} done{left}", "$success")
     if done == total:
         broken = sum(row.state in ("failed", "died") for row in state.rows)
@@ -85,7 +88,7 @@ def _offer(state: StudyState, trainings: int) -> Content:
         time = ""
     else:
         # Runs that exist already are not trained again.
-        time = f", {about(state.expected_seconds * trainings / max(1, state.total))}"
+        time = f", {about_range(state.expected_seconds * trainings / max(1, state.total))}"
     return Content.assemble((f"○ {count}{time} · ", "$foreground"), ("space", "bold $accent"), " starts")
 
 
@@ -100,7 +103,7 @@ def cures_progress(state: StudyState, begun: bool) -> Content:
     if not begun and not state.done:
         return _offer(state, sum(not row.ended for row in state.rows))
     if not state.done:
-        left = f" · about {seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
+        left = f" · {about(state.seconds_left)} left" if state.seconds_left is not None else ""
         return Content.styled(f"● {ended} of {len(cures)} cures trained{left}", "$success")
     fixed = sum(row.verdict is not None and row.verdict.fixed for row in cures)
     stopped = sum(row.state == "stopped" for row in cures)

@@ -23,13 +23,23 @@ def entry_columns() -> tuple[Column[StudyEntry], ...]:
     """Return the columns of the list of studies."""
     return (
         Column(
-            "name", "study", lambda entry: Content.styled(printable(entry.spec.name), "bold"), 16, 24, rank=0
+            "name",
+            "study",
+            lambda entry: Content.styled(printable(entry.spec.name), "bold"),
+            16,
+            24,
+            rank=0,
+            middle=True,
         ),
         Column("state", "runs", _trained, 14, rank=1),
         Column("kind", "chart", lambda entry: entry.spec.compare.kind, 8, rank=4),
-        Column("about", "question", _about, 30, 160, rank=2),
-        Column("changed", "trained", _changed, 10, rank=3, right=True),
+        Column("about", "question", _about, 40, 160, rank=2, wraps=True),
+        Column("changed", "trained", _changed, 10, rank=3, right=True, sparse=True),
     )
+
+
+def _study_name(entry: StudyEntry) -> Content:
+    return Content.styled(printable(entry.spec.name), "bold")
 
 
 def _trained(entry: StudyEntry) -> Content:
@@ -44,7 +54,7 @@ def _about(entry: StudyEntry) -> Content:
 
 
 def _changed(entry: StudyEntry) -> Content:
-    return Content.styled(words.ago(time.time() - entry.changed) if entry.changed else "–", "$secondary")
+    return Content.styled(words.ago(time.time() - entry.changed) if entry.changed else "", "$secondary")
 
 
 # -- the runs of a study
@@ -113,14 +123,16 @@ def _findings(row: StudyRow) -> Content:
 def cure_columns() -> tuple[Column[StudyRow], ...]:
     """Return the columns of the table of cures; where a cure has no numbers, its reason takes their place."""
     return (
-        Column("name", "cure", lambda row: row.name, 20, 50, rank=0),
+        Column("name", "cure", lambda row: row.name, 20, 50, rank=0, middle=True),
         Column("state", "", _cure_state, 11, 13, rank=1, share=_share_trained),
-        Column("train", "train", _accuracy_or_reason, 6, rank=2, right=True, spans=_has_no_numbers),
+        Column(
+            "train", "train", _accuracy_or_reason, 6, rank=2, right=True, spans=_has_no_numbers, sparse=True
+        ),
         _cure_number("test", 6, 6, lambda row, outcome: _percent(outcome.test_accuracy)),
         _cure_number("loss", 7, 3, lambda row, outcome: f"{outcome.loss:.3g}"),
         _cure_number("in÷out", 8, 4, lambda row, outcome: ratio(outcome.drop)),
         _cure_number("time", 6, 5, lambda row, outcome: _price(row.price)),
-        Column("found", " found", _found, 12, rank=2, spans=lambda row: True),
+        Column("found", " found", _found, 12, rank=2, spans=lambda row: True, sparse=True),
     )
 
 
@@ -130,7 +142,7 @@ def _cure_number(
     def text(row: StudyRow) -> str:
         return shown(row, row.outcome) if row.outcome is not None else ""
 
-    return Column(title, title, text, width, rank=rank, right=True)
+    return Column(title, title, text, width, rank=rank, right=True, sparse=True)
 
 
 def _has_no_numbers(row: StudyRow) -> bool:

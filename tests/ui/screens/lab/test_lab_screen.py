@@ -13,7 +13,9 @@ import pytest
 from textual.content import Content
 from textual.widgets import Input
 
-from gradtui.experiment import dumps, resolve
+from gradtui.diagnosis.cures import for_vanishing
+from gradtui.diagnosis.findings import CureOffer
+from gradtui.experiment import dumps, resolve, set_fields
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.writer import RunWriter
@@ -464,9 +466,17 @@ async def test_a_cure_that_two_findings_advise_is_offered_once() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        lab.workbench.choose_cure(["clip-norm", "smaller-lr", "clip-norm"])
+        whole = for_vanishing(lab.workbench.experiment)[0]
+        clip = CureOffer("clip the gradient's norm", {"cures.clip_norm": 1.0}, "", "", "clip-norm")
+        lab.workbench.choose_cure([whole, clip, whole, clip])
         await until(pilot, lambda: "clip the gradient's norm" in screen_text(app))
         assert screen_text(app).count("clip the gradient's norm · advised") == 1
+        # What a finding puts together for this net is no cure of the general list, and is offered too.
+        assert not whole.key
+        assert screen_text(app).count(f"{whole.name} · advised") == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: lab.workbench.experiment != resolve("sigmoid-20"))
+        assert lab.workbench.experiment == set_fields(resolve("sigmoid-20"), whole.set)
 
 
 async def test_a_run_whose_first_step_is_not_over_is_shown_without_numbers(make_run: MakeRun) -> None:
@@ -485,6 +495,8 @@ async def test_a_key_that_needs_a_run_says_so(key: str) -> None:
         await lab_of(pilot)
         await pilot.press(key)
         await until(pilot, lambda: f"{key}: needs a run: press space first" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "esc: nothing to go back to: q leaves the app" in screen_text(app))
 
 
 @pytest.mark.parametrize("key", ["x", "."])

@@ -99,6 +99,13 @@ async def test_a_lesson_continues_where_it_was_left_and_a_question_is_skipped_by
         await pilot.press("E")
         await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
         assert "How large can sigmoid's derivative be at most?" in screen_text(app)
+        # The keys of the lesson have their effect over its answers too.
+        await pilot.press("H")
+        await until(pilot, lambda: "Hint: " in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "esc: t leaves the lesson" in screen_text(app))
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
         await pilot.press("9", "escape")
         await pilot.pause()
         await pilot.press("greater_than_sign")

@@ -184,6 +184,10 @@ class LessonGuide:
         question = self.question
         if answer is None or question is None:
             return
+        if question.kind == "choice" and not answer.isdigit():
+            # A key of the lesson was pressed over its answers.
+            getattr(self, answer)()
+            return
         try:
             verdict = check_answer(question, answer, self._run(question))
         except NotYet as error:

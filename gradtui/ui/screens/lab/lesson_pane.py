@@ -143,7 +143,7 @@ def _question(
 
 
 class AnswerScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
-    """The AnswerScreen answers with the number of a choice, from 1, or None.
+    """The AnswerScreen answers with the number of a choice, from 1, or None; or with what another key of a lesson does.
 
     Args:
         question: what is asked.
@@ -166,6 +166,9 @@ class AnswerScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
     BINDINGS = [
         Binding("escape", "dismiss(None)", "back"),
         *(Binding(str(number), f"take({number})", show=False) for number in range(1, 10)),
+        Binding("H", "dismiss('hint')", "hint", show=False),
+        Binding("greater_than_sign", "dismiss('next')", "next step", show=False),
+        Binding("less_than_sign", "dismiss('back')", "previous step", show=False),
     ]
 
     def __init__(self, question: str, choices: Sequence[str], say: Callable[[str], str] = str) -> None:

@@ -123,7 +123,7 @@ def _findings(row: StudyRow) -> Content:
 def cure_columns() -> tuple[Column[StudyRow], ...]:
     """Return the columns of the table of cures; where a cure has no numbers, its reason takes their place."""
     return (
-        Column("name", "cure", lambda row: row.name, 20, 50, rank=0, middle=True),
+        Column("name", "cure", lambda row: row.name, 20, 50, rank=0),
         Column("state", "", _cure_state, 11, 13, rank=1, share=_share_trained),
         Column(
             "train", "train", _accuracy_or_reason, 6, rank=2, right=True, spans=_has_no_numbers, sparse=True

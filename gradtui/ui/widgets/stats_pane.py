@@ -8,6 +8,9 @@ from textual.widget import Widget
 
 from gradtui.ui.run_stats import RunStat
 
+LABEL_COLUMNS = 12
+"""The columns of the labels."""
+
 
 class StatsPane(Widget):
     """The StatsPane shows a few figures of the run, a line each."""
@@ -32,18 +35,42 @@ class StatsPane(Widget):
         self.border_title = "Figures"
         self.add_class("-empty")
 
-    def watch_stats(self, before: tuple[RunStat, ...], stats: tuple[RunStat, ...]) -> None:
-        """Show the pane only where there are figures; lay it out anew only where their number changes."""
+    _rows = 0
+    """The lines that the pane was laid out for."""
+
+    def watch_stats(self, stats: tuple[RunStat, ...]) -> None:
+        """Show the pane only where there are figures; lay it out anew only where it takes other lines."""
         self.set_class(not stats, "-empty")
-        if len(before) != len(stats):
+        self._lay_out()
+
+    def on_resize(self) -> None:
+        """Break long figures to the new width."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        rows = len(self._lines())
+        if rows != self._rows:
+            self._rows = rows
             self.refresh(layout=True)
 
     def render(self) -> Content:
         """Return the labels on the left with the figures beside them."""
-        return Content("\n").join(
-            Content.assemble(
-                (f"{stat.label:<12}", "$secondary"),
-                (f"✖ {stat.figure}", "$error") if stat.bad else stat.figure,
-            )
-            for stat in self.stats
-        )
+        return Content("\n").join(self._lines())
+
+    def _lines(self) -> list[Content]:
+        """Return the lines; a figure of several parts that does not fit is broken between them."""
+        room = (self.content_size.width or LABEL_COLUMNS + 80) - LABEL_COLUMNS
+        lines = []
+        for stat in self.stats:
+            told = [""]
+            for part in (f"✖ {stat.figure}" if stat.bad else stat.figure).split(" · "):
+                longer = f"{told[-1]} · {part}" if told[-1] else part
+                told = [*told[:-1], longer] if len(longer) <= room or not told[-1] else [*told, part]
+            if len(told[-1]) > room:
+                # A long name of a layer gets a line of its own.
+                figure, found, layer = told[-1].partition(" in ")
+                told = [*told[:-1], figure, f"in {layer}"] if found else told
+            for at, text in enumerate(told):
+                label = Content.styled(f"{'' if at else stat.label:<{LABEL_COLUMNS}}", "$secondary")
+                lines.append(label + (Content.styled(text, "$error") if stat.bad else Content(text)))
+        return lines

@@ -392,7 +392,11 @@ def _shows_norms(run: FollowedRun) -> bool:
         return True
     if run.snapshot is None:
         return False
-    clipped = run.snapshot.curves.get("clipped")
+    curves = run.snapshot.curves
+    if "accuracy" not in curves and "grad_norm" in curves:
+        # A script may log no accuracy.
+        return True
+    clipped = curves.get("clipped")
     return clipped is not None and bool((clipped.max > 0).any())
 
 

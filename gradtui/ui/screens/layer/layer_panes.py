@@ -27,6 +27,7 @@ from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.factor_chart import FactorChart, factor_readout, factor_signs
 from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.plane_chart import UnitsChart
+from gradtui.words import several
 
 
 @dataclass(frozen=True)
@@ -186,12 +187,14 @@ class LayerUnits(Vertical, can_focus=True):
 
     def on_mount(self) -> None:
         """Write the title of the frame."""
-        self.border_title = "Output of each unit over the plane"
+        self.border_title = "Output of units over the plane"
 
     def paint(self, view: LayerView) -> None:
         """Draw the units of a layer, on the scale that stands beneath them."""
         self.query_one(UnitsChart).update(view.units)
         units = view.units if view.units is not None else np.zeros(0)
+        # Of a wide layer, only the first units are recorded.
+        self.border_title = f"Output of the first {several(len(units), 'unit')} over the plane"
         known = units[np.isfinite(units)]
         scale = (
             f"from {known.min():.3g} (faint) to {known.max():.3g} (strong)" if len(known) else "no numbers"

@@ -175,14 +175,14 @@ def columns(name: Callable[[RunInfo], str]) -> tuple[Column[RunInfo], ...]:
         Column("name", "name", lambda info: words.printable(name(info)), 24, 80, rank=0,
                value=lambda info: info.name.lower(), beside="tags", middle=True),
         Column("gradient", "gradient in▸out", _gradient, BINS, rank=6, value=_drop),
-        Column("findings", "findings", _findings, 13, 24, rank=3, value=_codes),
+        Column("findings", "findings", _findings, 13, 24, rank=2, value=_codes),
         Column("depth", "depth", _depth, 6, rank=4, right=True, value=lambda info: info.summary.depth or None),
         Column("step", "step", lambda info: f"{info.steps:,}", 7, rank=7, right=True, value=lambda info: info.steps),
         _figure("train", 6, 8, words.percent, lambda info: info.summary.train),
         _figure("test", 6, 5, words.percent, lambda info: info.summary.test),
         _figure("loss", 8, 9, words.number, lambda info: info.summary.loss),
         _figure("seconds", 8, 10, words.duration, lambda info: info.summary.seconds, title="took"),
-        Column("started", "started", _started, 10, rank=2, right=True, value=lambda info: info.started or None),
+        Column("started", "started", _started, 10, rank=3, right=True, value=lambda info: info.started or None),
         Column("tags", "tags", _tags, 12, 16, rank=11, value=lambda info: info.label.tags or None),
     )  # fmt: skip
 

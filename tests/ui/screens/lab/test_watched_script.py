@@ -64,6 +64,15 @@ def script_run(
     return folder, writer
 
 
+async def test_where_a_script_logs_no_accuracy_the_norm_stands_beside_the_loss(home: Path) -> None:
+    folder, _ = script_run(listening=False)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: "Gradient norm · log" in screen_text(app))
+        assert "Accuracy" not in screen_text(app)
+
+
 async def test_the_clipping_of_the_script_itself_stands_among_the_controls(home: Path) -> None:
     folder, _ = script_run(listening=True, clipped=(0.25, 1.0))
     app = GradtuiApp(attach=folder)

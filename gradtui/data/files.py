@@ -121,7 +121,7 @@ def cifar10(path: Path) -> Arrays:
 
 def _read_cifar10(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     if not path.is_file():
-        raise DataError(path, "no such file", "a batch of CIFAR-10's binary version")
+        raise DataError(path, "does not exist", "a batch of CIFAR-10's binary version")
     size, wanted = path.stat().st_size, CIFAR10_RECORDS * CIFAR10_RECORD
     if size != wanted:
         raise DataError(

@@ -137,7 +137,7 @@ def idx_files(path: Path) -> IdxFiles:
         images, test_images, test_labels = path, None, None
         labels = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
     if not isfile(images):
-        refuse(images, "no such file", "a file of images in MNIST's idx format, or a folder of them")
+        refuse(images, "does not exist", "a file of images in MNIST's idx format, or a folder of them")
     if labels is None or labels == images or not isfile(labels):
         refuse(
             images, "has no file of labels beside it", "train-labels-idx1-ubyte for train-images-idx3-ubyte"
@@ -185,7 +185,7 @@ def npz_shape(path: Path) -> DataShape:
     import zipfile
 
     if not isfile(path):
-        refuse(path, "no such file", "a .npz file with arrays x and y")
+        refuse(path, "does not exist", "a .npz file with arrays x and y")
     try:
         with open_data(path) as file, zipfile.ZipFile(file) as archive:
             with _member(archive, path, "x") as opened:

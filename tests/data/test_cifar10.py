@@ -68,7 +68,7 @@ def test_missing_cut_short_or_too_long(folder: Path, name: str) -> None:
         line = refused(folder)
         assert f"{path} has {len(wrong)} bytes; expected {FEW * 3073}" in line
     path.unlink()
-    assert f"{path} no such file" in refused(folder)
+    assert f"{path} does not exist" in refused(folder)
 
 
 def test_label_above_9_is_refused(folder: Path) -> None:

@@ -92,7 +92,7 @@ def broken_idx(folder: Path, kind: str) -> tuple[Path, str]:
             images.unlink()
             return folder, f"{folder} holds no train-images-idx3-ubyte"
         case "no such file":
-            return folder / "none", f"{folder / 'none'} no such file"
+            return folder / "none", f"{folder / 'none'} does not exist"
         case "no labels":
             labels.unlink()
             return folder, f"{images} has no file of labels beside it"

@@ -229,7 +229,14 @@ CODES = tuple(row.code for row in REGISTRY)
 EXPLANATIONS = {row.code: row.explanation for row in REGISTRY}
 INFORMATION_CODES = frozenset(row.code for row in REGISTRY if row.severity == "info")
 """Codes of findings that are never a fault by themselves."""
+JUDGED_AS_A_WHOLE = frozenset({"not-learning", "degradation"})
+"""Codes of findings on a whole training: they do not begin at a step, they are found at one."""
 _BY_CODE = {row.code: row for row in REGISTRY}
+
+
+def when_found(code: str, step: int) -> str:
+    """Return since which step a finding of this code is there, or at which step it was found."""
+    return f"{'at' if code in JUDGED_AS_A_WHOLE else 'since'} step {step:,}"
 
 
 def codes_with(effect: Effect) -> frozenset[str]:
@@ -293,6 +300,11 @@ class Finding:
     """One sentence with the figures."""
     cures: tuple[CureOffer, ...] = ()
     """The best first."""
+
+    @property
+    def when(self) -> str:
+        """Return the words for its step."""
+        return when_found(self.code, self.step)
 
     @classmethod
     def of(

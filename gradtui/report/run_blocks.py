@@ -15,7 +15,7 @@ from gradtui.absent import ABSENT, absent_in, log10_of
 from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart, text_heat, text_plane, text_profile
 from gradtui.diagnosis.evidence import last_hidden_layer
-from gradtui.diagnosis.findings import REGISTRY
+from gradtui.diagnosis.findings import REGISTRY, when_found
 from gradtui.diagnosis.monitor import RunDiagnosis, diagnose_run
 from gradtui.diagnosis.profile import growth, healthy_range
 from gradtui.experiment.errors import ExperimentError
@@ -111,7 +111,7 @@ def _headline(shared: SharedRun) -> Iterator[Block]:
         # The finding comes first: units that saturate hide an explosion from the end of a run.
         found = next((one for one in summary["findings"] if one["severity"] != "info"), None)
         if found is not None:
-            sentence = f"{found['code']} since step {found['step']:,}; at the end {sentence}"
+            sentence = f"{found['code']} {when_found(found['code'], found['step'])}; at the end {sentence}"
         yield Prose(f"{sentence[0].upper()}{sentence[1:]}.", "lead")
     parts = [several(len(layers), "layer"), several(_parameters(shared), "parameter")] if layers else []
     parts.append(f"{summary['status']} after {summary['steps']:,} steps in {seconds(summary['seconds'])}")
@@ -143,7 +143,7 @@ def finding_blocks(shared: SharedRun) -> Iterator[Block]:
         judgement = shared.diagnosis.judgement
         yield Prose(judgement.without_finding, "good" if judgement.state == "clean" else "")
     for finding in (*shared.diagnosis.findings, *shared.diagnosis.remarks):
-        where = f"{finding.severity}, since step {finding.step:,}{which_layers(finding.layers)}"
+        where = f"{finding.severity}, {finding.when}{which_layers(finding.layers)}"
         yield Notice(finding.severity, finding.code, TITLES.get(finding.code, ""), where, finding.evidence)
 
 

@@ -92,7 +92,7 @@ def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> 
     for finding in (*diagnosis.findings, *diagnosis.remarks):
         mark, style = SEVERITY_MARKS[finding.severity], SEVERITY_STYLES[finding.severity]
         where = which_layers(finding.layers)
-        yield Text(f"{mark} {finding.code}, {finding.severity}, since step {finding.step:,}{where}", style)
+        yield Text(f"{mark} {finding.code}, {finding.severity}, {finding.when}{where}", style)
         yield from prose(finding.evidence, paper, indent="  ")
 
 

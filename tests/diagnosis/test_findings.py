@@ -81,3 +81,8 @@ def test_an_event_with_missing_or_wrong_fields_is_read_as_far_as_it_goes(
     event: dict[str, object], expected: Finding | None
 ) -> None:
     assert Finding.from_json(event) == expected
+
+
+def test_a_finding_on_a_whole_training_is_found_at_a_step_and_others_are_there_since_one() -> None:
+    assert Finding("not-learning", "critical", 1500, (), "").when == "at step 1,500"
+    assert Finding("vanishing", "critical", 1, (), "").when == "since step 1"

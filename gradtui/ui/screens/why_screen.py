@@ -127,9 +127,7 @@ def _measured(factors: Factors | None) -> list[Paragraph]:
 
 def _finding(finding: Finding) -> list[Paragraph]:
     mark, colour = MARKS[finding.severity]
-    head = Content.assemble(
-        (f"{mark} {finding.code}", f"bold {colour}"), (f"  since step {finding.step:,}", "$secondary")
-    )
+    head = Content.assemble((f"{mark} {finding.code}", f"bold {colour}"), (f"  {finding.when}", "$secondary"))
     explanation = EXPLANATIONS.get(finding.code)
     general = [] if explanation is None else _general(explanation)
     return [Paragraph(head, begins=True), Paragraph(Content(finding.evidence)), *general]

@@ -152,9 +152,7 @@ def findings_text(diagnosis: ShownDiagnosis, step: int, *, explained: bool = Fal
     for remark in diagnosis.remarks:
         text += Content("\n") + _describe(remark, code=False, explained=explained)
     for finding in later:
-        text += Content.styled(
-            f"\n{MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"
-        )
+        text += Content.styled(f"\n{MARKS[finding.severity][0]} {finding.code}  {finding.when}", "$secondary")
     return text
 
 
@@ -174,7 +172,7 @@ def _describe(finding: Finding, *, code: bool, explained: bool) -> Content:
     mark, colour = MARKS[finding.severity]
     text = Content.assemble(
         (f"{mark} {finding.code}", f"bold {colour}"),
-        (f"  since step {finding.step:,}\n", "$secondary"),
+        (f"  {finding.when}\n", "$secondary"),
         f"{finding.evidence}\n",
     )
     copied = cures_with_code([finding])[:1] if code else []

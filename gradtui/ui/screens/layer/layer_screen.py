@@ -235,9 +235,7 @@ class LayerScreen(OneAnswer[int]):
         for finding in self.followed.findings or ():
             if layer.name in finding.layers:
                 mark, colour = MARKS[finding.severity]
-                title += Content.assemble(
-                    "  ", (f"{mark} {finding.code} since step {finding.step:,}", f"bold {colour}")
-                )
+                title += Content.assemble("  ", (f"{mark} {finding.code} {finding.when}", f"bold {colour}"))
         # The title is as wide as the screen, less its padding.
         return Content("\n").join([title, *_figures(view.figures, self.app.size.width - 2)])
 

@@ -159,7 +159,7 @@ class CuredRunLine(Widget):
         codes = "".join(f" · {found.code}" for found in others)
         return Content.assemble(
             (f"✖ {first.code}{codes}", "bold $error"),
-            (f"  since step {first.step:,}  ", "$secondary"),
+            (f"  {first.when}  ", "$secondary"),
             first.evidence,
         )
 

@@ -170,12 +170,17 @@ class CureComparison:
 
     def try_all_cures(self) -> None:
         """Train and rank every cure of the run on the screen, or of the one without the cure in a comparison."""
-        from gradtui.ui.screens.study.cures_screen import CuresScreen
-
         run = self._curable()
-        if run is None:
-            return
-        without_cure = (self.partner or run).folder
+        if run is not None:
+            self._show_cures((self.partner or run).folder)
+
+    def show_cures(self) -> None:
+        """Show the list of cures that was shown last, also while the run on the screen is not read yet."""
+        if self.cures is not None:
+            self._show_cures(self.cures.folder)
+
+    def _show_cures(self, without_cure: Path) -> None:
+        from gradtui.ui.screens.study.cures_screen import CuresScreen
 
         def take(folder: Path | None) -> None:
             if folder is not None:

@@ -98,7 +98,7 @@ class RunLists:
         """Remember the list from which a run is opened; call this before the run is shown."""
         lists: dict[str, Callable[[], None]] = {
             "runs": self.runs,
-            "cures": self._comparison.try_all_cures,
+            "cures": self._comparison.show_cures,
             "rounds": self._comparison.show_repair,
         }
         words: tuple[str, ...] = (came_from,)

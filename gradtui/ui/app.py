@@ -86,7 +86,9 @@ class GradtuiApp(TerminalApp):
         self.settings_store = SettingsStore(self)
         for theme in (DARK, LIGHT, ANSI_DARK, ANSI_LIGHT):
             self.register_theme(theme)
-        fitting = DARK.name if terminal is None else fitting_theme(self.console.color_system, terminal)
+        # Themes of true colours would become greys with NO_COLOR, which are colours too.
+        colours = None if self.no_color else self.console.color_system
+        fitting = DARK.name if terminal is None else fitting_theme(colours, terminal)
         self.theme = self._settled_theme() or fitting
         self._theme_seen = self.theme
         self.fit_characters(self.settings_store.settings.charset, terminal or {})

@@ -13,7 +13,7 @@ from textual.widgets import OptionList
 
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.terminal.terminal_caps import NoColourFilter
+from gradtui.ui.terminal.terminal_caps import EightBitFilter, NoColourFilter
 from gradtui.ui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, contrast, fitting_theme
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
@@ -48,6 +48,31 @@ def test_pictures_and_tests_do_not_depend_on_where_they_are_made(monkeypatch: py
     app = GradtuiApp()
     assert app.theme == DARK.name
     assert not app.ascii
+
+
+def test_without_colours_the_terminals_own_letters_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    for name, value in {**environ, "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert GradtuiApp(terminal=environ).theme == "ansi-dark"
+
+
+def test_256_colours_are_the_nearest_ones() -> None:
+    line = [Segment("text", Style.parse("#c6c6c6 on #161a22")), Segment("own", Style.parse("red on default"))]
+    own, other = EightBitFilter().apply(line, Color(0, 0, 0))
+    assert own.style is not None
+    # The grey 28, 28, 28 is nearer than rich's choice, 0, 0, 95.
+    assert own.style == Style.parse("color(251) on color(234)")
+    assert other.style == line[1].style
+    for number in range(16, 256):
+        rgb = RichColor.from_ansi(number).get_truecolor()
+        (found,) = EightBitFilter().apply(
+            [Segment("x", Style(color=RichColor.from_triplet(rgb)))], Color(0, 0, 0)
+        )
+        assert found.style is not None
+        assert found.style.color is not None
+        # Some greys are in the cube too.
+        assert found.style.color.get_truecolor() == rgb
 
 
 def test_a_terminal_of_unknown_colours_has_its_own() -> None:

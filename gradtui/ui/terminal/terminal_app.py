@@ -255,7 +255,8 @@ class TerminalApp(App[None]):
     # -- what the terminal can show
 
     def fit_characters(self, charset: str, terminal: Mapping[str, str]) -> None:
-        """Choose the characters by the setting `charset`, or as the terminal's environment says."""
+        """Choose the characters by the setting `charset`, or as the terminal's environment says; and the colours."""
+        self.terminal_caps.eight_bit = bool(terminal) and self.console.color_system == "256"
         self.set_reactive(TerminalApp.ascii, ascii_wanted(charset, terminal))
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.color import Color as RichColor
+from rich.color import ColorType
+from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
@@ -69,6 +71,44 @@ def _without_colour(style: Style) -> Style:
     return style + (_NO_COLOUR if ground is None or ground.is_default else _REVERSE)
 
 
+class EightBitFilter(LineFilter):
+    """An EightBitFilter takes the nearest of a terminal's 256 colours; rich would make dark greys blue and green."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the same text in colours of the terminal."""
+        return [Segment(text, style and _eight_bit(style), control) for text, style, control in segments]
+
+
+@lru_cache(4096)
+def _eight_bit(style: Style) -> Style:
+    return style + Style(color=_nearest(style.color), bgcolor=_nearest(style.bgcolor))
+
+
+def _nearest(colour: RichColor | None) -> RichColor | None:
+    """Return the nearest of the 240 colours that are the same on every terminal; None for what is not true colour."""
+    if colour is None or colour.type is not ColorType.TRUECOLOR or colour.triplet is None:
+        return None
+    return RichColor.from_ansi(_number(*colour.triplet))
+
+
+@lru_cache(4096)
+def _number(red: int, green: int, blue: int) -> int:
+    """Return the number of the colour of the cube or of the greys with the least difference, weighted by hue."""
+
+    def far(number: int) -> float:
+        other = _rgb_of(number)
+        weight = (red + other.red) / 512
+        differences = (red - other.red) ** 2, (green - other.green) ** 2, (blue - other.blue) ** 2
+        return (2 + weight) * differences[0] + 4 * differences[1] + (3 - weight) * differences[2]
+
+    return min(range(16, 256), key=far)
+
+
+@lru_cache(256)
+def _rgb_of(number: int) -> ColorTriplet:
+    return RichColor.from_ansi(number).get_truecolor()
+
+
 class TerminalCaps:
     """A TerminalCaps holds the filters that lines go through on their way to the terminal; no widget knows of it."""
 
@@ -76,6 +116,9 @@ class TerminalCaps:
         self._plain = PlainFilter()
         self._ascii = AsciiFilter()
         self._no_colour = NoColourFilter()
+        self._eight_bit = EightBitFilter()
+        self.eight_bit = False
+        """Whether the terminal has 256 colours and no more."""
 
     def filters(self, app: App[Any], ascii: bool, filters: Sequence[LineFilter]) -> list[LineFilter]:
         """Return Textual's filters, adapted to the app's colours, behind one that keeps out orders to the terminal.
@@ -85,6 +128,8 @@ class TerminalCaps:
         found = [self._plain, *filters]
         if app.no_color and app.native_ansi_color:
             found = [self._no_colour if isinstance(one, Monochrome) else one for one in found]
+        if self.eight_bit and not app.native_ansi_color:
+            found.append(self._eight_bit)
         return [*found, self._ascii] if ascii else found
 
     def key_display(self, display: str, *, chosen: bool) -> str:

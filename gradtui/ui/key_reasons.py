@@ -41,7 +41,11 @@ def why_not(bindings: Sequence[Binding], run: FollowedRun | None, *, lesson: boo
     # The keys that turn the pages of a lesson change the learning rate without one.
     name = next((name for name in names if name != "app.lesson"), "")
     if not name:
-        return "this step asks no question: > goes on" if lesson else "needs a lesson: press t first"
+        return (
+            "this step asks no question: > leads to the next one"
+            if lesson
+            else "needs a lesson: press t first"
+        )
     if name in ("live", "back") and (lesson or run is None):
         return "t leaves the lesson" if lesson else "nothing to go back to: q leaves the app"
     if run is not None and run.script and name in NEED_AN_EXPERIMENT:

@@ -53,7 +53,7 @@ class Column(Generic[Row]):
     middle: bool = False
     """This is true if a cell that is too long is cut in the middle: names often differ at their ends only."""
     wraps: bool = False
-    """Whether a cell that is too long goes on in further lines, as long as all rows have room."""
+    """Whether a cell that is too long continues in further lines, as long as all rows have room."""
     sparse: bool = False
     """Whether the column is left out, and its room given to others, as long as no row has anything in it."""
     share: Callable[[Row], float | None] | None = None
@@ -254,7 +254,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         return line
 
     def _lines_of_a_row(self, columns: Sequence[PlacedColumn[Row]], height: int) -> int:
-        """Return the lines of each row: as many as the longest cell that goes on needs, if all rows have room."""
+        """Return the lines of each row: as many as the longest cell that is broken needs, if all rows have room."""
         rows = self._shown.rows
         wrapped = [
             len(self._cell(place.column, row).wrap(place.width))

@@ -259,7 +259,7 @@ class _KnownRun:
         if self.info is None or self.info.status.reason != NO_ANSWER:
             status = RunStatus("failed", reason=NO_ANSWER)
             name, started = (self.info.name, self.info.started) if self.info else (self.folder.name, 0.0)
-            self.info = RunInfo(self.folder, name, status, started)
+            self.info = RunInfo(self.folder, name, status, started, readable=False)
         self.stamps, self.settled = (), False
 
     def refresh(self) -> None:
@@ -284,7 +284,8 @@ class _KnownRun:
             # Any error is caught, because one run that cannot be read must not hide the others.
             reason = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
             changed = self.folder.stat().st_mtime
-            self.info = RunInfo(self.folder, self.folder.name, RunStatus("failed", reason=reason), changed)
+            status = RunStatus("failed", reason=reason)
+            self.info = RunInfo(self.folder, self.folder.name, status, changed, readable=False)
             self._log = None
         if self.info.status.state in ENDS:
             # There may be thousands of runs, so only the listed numbers are kept.

@@ -67,6 +67,8 @@ class RunInfo:
     """What a script was started with, by the paths of its fields; empty where it is not known."""
     note: str = ""
     """The note that people wrote, else the one that the script gave it; it may have several lines."""
+    readable: bool = True
+    """This is false if its files are damaged, or their server does not answer; nothing is known of what it trains."""
 
     @property
     def id(self) -> str:

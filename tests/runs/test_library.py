@@ -56,6 +56,7 @@ def test_corrupt_runs_and_other_folders_do_not_break_the_list(root: Path) -> Non
     assert set(runs) >= {"20260101-110000-new", "bad", "soon"}
     assert not set(runs) & {"notes", "file", "dangling", "empty.toml"}
     assert runs["bad"].status.state == "failed"
+    assert [name for name, info in runs.items() if not info.readable and name != "odd"] == ["bad"]
     assert "run.json" in runs["bad"].status.reason
     assert runs["soon"].status.state == "starting"
     assert len(runs) - 3 <= 3

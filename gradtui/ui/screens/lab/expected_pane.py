@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from gradtui.experiment.presets import load_preset, names
 from gradtui.experiment.presets.curriculum import pair_of, place_of
 from gradtui.words import ratio
 
@@ -124,6 +125,10 @@ class ExpectedPane(Vertical):
         if pair is not None:
             start += Content.assemble("  ", ("B", "bold $accent"), f" trains {pair[0]} beside {pair[1]}")
         texts.append(start)
+        if experiment.name in names() and experiment != load_preset(experiment.name):
+            # The description of the preset may no longer be true.
+            texts.append(Content.assemble((experiment.name, "bold"), " · edited, no longer the preset"))
+            return texts
         if experiment.description:
             texts.append(Content.assemble((experiment.name, "bold"), f" · {experiment.description}"))
         if place is not None:

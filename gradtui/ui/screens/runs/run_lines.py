@@ -94,12 +94,15 @@ class RunDetail(Widget):
         if isinstance(info, StudyRow):
             return _study_detail(info)
         what = net_in_words(info.experiment) if info.experiment is not None else "a script's own training"
+        what = what if info.readable else "cannot be read"
         first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
         parts = [f"& groups {self.alike} runs that differ only in their seed"] if self.alike else []
         parts += [printable(on_one_line(info.note))] if info.note else []
         # The table has room for one finding, and perhaps not for its whole name.
         parts += [", ".join(info.summary.findings)] if info.summary.findings else []
-        parts += [printable(info.status.reason)] if info.status.reason else []
+        # The folder stands behind it.
+        reason = info.status.reason.removeprefix(f"{info.run}/")
+        parts += [printable(reason)] if reason else []
         if info.parent is not None:
             parts.append(f"compared with {printable(info.parent.run)}")
         parts.append(printable(str(info.run)))

@@ -91,9 +91,13 @@ async def test_groups_are_added_duplicated_moved_and_removed_and_undone() -> Non
         lab = await lab_of(pilot)
         start = lab.workbench.experiment
         lab.query_one(ModelPane).focus()
+        assert "20 sigmoid layers: almost no gradient" in screen_text(app)
         await pilot.press("a")
         await pilot.pause()
         assert [g.repeat for g in lab.workbench.experiment.net] == [20, 1]
+        # What is said of the preset may not be true of another net.
+        assert "edited, no longer the preset" in screen_text(app)
+        assert "20 sigmoid layers" not in screen_text(app)
         await pilot.press("right", "right")
         await pilot.pause()
         assert [g.repeat for g in lab.workbench.experiment.net] == [20, 3]

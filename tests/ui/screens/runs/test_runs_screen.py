@@ -100,6 +100,15 @@ async def test_enter_opens_the_run_under_the_cursor(three: list[Path]) -> None:
         assert app.lab.followed.folder == three[1]
 
 
+async def test_a_damaged_run_is_not_called_a_script_and_says_first_what_is_wrong(three: list[Path]) -> None:
+    (three[2] / "run.json").write_text("{nonsense")
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, 3)
+        await until(pilot, lambda: f"{three[2].name}  cannot be read" in screen_text(app))
+        assert "\n run.json: not a run" in screen_text(app)
+
+
 async def test_a_filter_is_live_its_errors_are_said_and_escape_takes_it_back(three: list[Path]) -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:

@@ -120,8 +120,9 @@ def in_ascii(text: str) -> str:
     """Return the text in ASCII characters only, as many cells wide as before."""
     if text.isascii():
         return text
-    # Of a mean with its deviation, a plus alone would make a sum.
-    text = text.replace(" ± ", "+/-")
+    # Of a mean with its deviation, a plus alone would make a sum. Dots that stand for something are dots; those of a
+    # text that is cut have one cell.
+    text = text.replace(" ± ", "+/-").replace(" …", "..")
     there = text.translate(_TABLE)
     return there if len(there) == cell_len(text) else _by_width(text)
 

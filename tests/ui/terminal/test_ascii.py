@@ -81,7 +81,7 @@ def test_the_setting_overrides_the_terminal_and_the_variable_overrides_both() ->
 def test_frames_marks_keys_and_letters_stay_readable() -> None:
     assert in_ascii("╭─┬─╮ ┏━┓ ╔═╗") == "+-+-+ +=+ +=+"
     assert in_ascii("│╰┴╯║╎╱╲") == "|+++||/\\"
-    assert in_ascii("● ○ ✖ ▲ ✓ ■ ‖ → × · …") == "* - X ! + # | > x . ~"
+    assert in_ascii("● ○ ✖ ▲ ✓ ■ ‖ → × · a…") == "* - X ! + # | > x . a~"
     assert in_ascii("Grün, naïve, L², µ, ½") == "Grun, naive, L2, u, ?"
     assert in_ascii("漢字 ok") == "???? ok"
     assert in_ascii("e\u0301\u200b") == "e", "what has no cell gets none"
@@ -301,6 +301,7 @@ def test_lines_of_all_weights_and_dashes_are_lines() -> None:
 
 def test_a_mean_with_its_deviation_is_no_sum() -> None:
     assert in_ascii("0.5 ± 0.1") == "0.5+/-0.1"
+    assert in_ascii("reading …, 4e-2 … 1e-1") == "reading.., 4e-2.. 1e-1"
 
 
 def test_help_names_the_signs_that_the_charts_draw_in_ascii() -> None:

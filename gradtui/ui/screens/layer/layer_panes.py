@@ -78,11 +78,14 @@ class LayerCurves(Vertical, can_focus=True):
     def _write_frame(self) -> None:
         """Name the curves in the lower edge, and the first of them beside the title if it has no room for all."""
         words = self.curves.title, self._axis.words, "log" if self.curves.logarithmic else ""
-        above = [Content(" · ".join(filter(None, words)))]
-        names, gap = self.query_one(CurvePlot).names, Content("  ")
-        while len(names) > 1 and gap.join(names).cell_length > self.size.width - FRAME_COLUMNS:
-            above.append(names.pop(0))
-        edges = gap.join(above), gap.join(names)
+        title, room = Content(" · ".join(filter(None, words))), self.size.width - FRAME_COLUMNS
+        for gap in (Content("  "), Content(" ")):
+            names, above = self.query_one(CurvePlot).names, [title]
+            while len(names) > 1 and gap.join(names).cell_length > room:
+                above.append(names.pop(0))
+            edges = gap.join(above), gap.join(names)
+            if edges[0].cell_length <= room:
+                break
         if edges != self._edges:
             self._edges = edges
             self.border_title, self.border_subtitle = edges

@@ -82,3 +82,21 @@ class CurveTurns:
         if self._behind:
             rest = max(0.0, min(pane.rest for pane in self._behind))
             self._timer = self._screen.set_timer(rest + LATE_SECONDS, self._paint_next)
+
+
+NORM_FINDINGS = frozenset({"exploding", "nonfinite", "unstable-loss", "overclipped", "spikes"})
+"""The findings whose evidence is the norm of the gradient."""
+
+
+def shows_norms(run: FollowedRun) -> bool:
+    """Return whether the norm of the whole gradient shows more about a run than its accuracy."""
+    if any(finding.code in NORM_FINDINGS for finding in run.newest_findings or ()):
+        return True
+    if run.snapshot is None:
+        return False
+    curves = run.snapshot.curves
+    if "accuracy" not in curves and "grad_norm" in curves:
+        # A script may log no accuracy.
+        return True
+    clipped = curves.get("clipped")
+    return clipped is not None and bool((clipped.max > 0).any())

@@ -18,7 +18,7 @@ from gradtui.metrics import next_drawn
 from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.run_stats import clipping_of
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
-from gradtui.ui.screens.lab.curve_turns import CurveTurns
+from gradtui.ui.screens.lab.curve_turns import CurveTurns, shows_norms
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
@@ -274,7 +274,7 @@ class RunView:
         screen.query_one(TabLine).alarm = judgement.mark[0] if judgement.state == "problem" else ""
         self._show_news(run)
         screen.query_one(StatsPane).stats = run.stats
-        screen.set_class(_shows_norms(run), "-norms")
+        screen.set_class(shows_norms(run), "-norms")
         self._comparison.sync(run)
         partner = self._comparison.partner
         await screen.query_one(GradientPane).paint(run, diagnosis, partner)
@@ -381,23 +381,6 @@ EDITS_OF_THE_BUILDER = ("options", "save", "copy-string")
 
 STEPS_BEFORE, STEPS_AFTER = 20, 3
 """The steps that are shown around a divergence."""
-
-NORM_FINDINGS = frozenset({"exploding", "nonfinite", "unstable-loss", "overclipped", "spikes"})
-"""The findings whose evidence is the norm of the gradient."""
-
-
-def _shows_norms(run: FollowedRun) -> bool:
-    """Return whether the norm of the whole gradient shows more about a run than its accuracy."""
-    if any(finding.code in NORM_FINDINGS for finding in run.newest_findings or ()):
-        return True
-    if run.snapshot is None:
-        return False
-    curves = run.snapshot.curves
-    if "accuracy" not in curves and "grad_norm" in curves:
-        # A script may log no accuracy.
-        return True
-    clipped = curves.get("clipped")
-    return clipped is not None and bool((clipped.max > 0).any())
 
 
 def _follow(run: FollowedRun) -> None:

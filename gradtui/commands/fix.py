@@ -15,8 +15,8 @@ from gradtui.commands.inputs import (
     add_json,
     add_runs,
     check_output,
-    chosen_experiment,
     chosen_root,
+    trainable_experiment,
 )
 from gradtui.plain_text import plain
 from gradtui.study.repair_limits import ROUNDS, TRIAL_SECONDS
@@ -77,7 +77,7 @@ def _configure(parser: ArgumentParser) -> None:
 def _execute(args: Namespace) -> int:
     from gradtui.commands.interruptions import Interruptions
 
-    experiment, root = chosen_experiment(args), chosen_root(args)
+    experiment, root = trainable_experiment(args), chosen_root(args)
     if args.output is not None:
         check_output("output", args.output)
     try:

@@ -78,6 +78,29 @@ def chosen_experiment(args: Namespace) -> Experiment:
     return experiment
 
 
+def trainable_experiment(args: Namespace) -> Experiment:
+    """Return the experiment that the arguments describe, whose data can be read. Raises BadInput.
+
+    Only the headers of the data's files are read here; what is wrong behind them, the trainer finds.
+    """
+    from gradtui.experiment.data_shapes import data_path, data_shape
+    from gradtui.experiment.errors import ExperimentError
+    from gradtui.runs.bounded_reads import NO_ANSWER, answers
+
+    experiment = chosen_experiment(args)
+    if experiment.data.path:
+        path = data_path(experiment.data)
+        if not answers(path):
+            raise BadInput(f"data.path: {path}: {NO_ANSWER}")
+        try:
+            data_shape(experiment.data)
+        except ExperimentError as error:
+            raise BadInput(str(error)) from None
+        if not os.path.exists(path):
+            raise BadInput(f"data.path: {path} does not exist")
+    return experiment
+
+
 def chosen_root(args: Namespace) -> Path:
     """Return the folder of runs.
 

@@ -20,9 +20,9 @@ from gradtui.commands.inputs import (
     add_json,
     add_runs,
     chosen_codes,
-    chosen_experiment,
     chosen_root,
     exit_code,
+    trainable_experiment,
 )
 from gradtui.ordinary_files import given_path
 from gradtui.plain_text import plain
@@ -131,7 +131,7 @@ def _new_run(args: Namespace) -> Callable[[], Path]:
     from gradtui.experiment.errors import ExperimentError
     from gradtui.training.launch import create_run
 
-    experiment, root = chosen_experiment(args), chosen_root(args)
+    experiment, root = trainable_experiment(args), chosen_root(args)
     try:
         _check_nproc(args, experiment)
     except ExperimentError as error:
@@ -357,7 +357,7 @@ def _preflight(args: Namespace) -> int:
         if getattr(args, name) is not None:
             option = {"fork": "from"}.get(name, name).replace("_", "-")
             raise BadInput(f"--{option}: not together with --preflight, which trains nothing")
-    experiment = chosen_experiment(args)
+    experiment = trainable_experiment(args)
     with Scratch() as root, Interruptions() as interruptions:
         code = _measure_and_print(experiment, root, interruptions, as_json=args.json)
     return code if interruptions.first is None else 128 + interruptions.first

@@ -180,3 +180,17 @@ def test_a_failed_training_says_why_in_one_line(failed: Trained) -> None:
     assert failed.result.stderr.startswith("gradtui: the training failed: ")
     assert failed.result.stderr.count("\n") == 1
     assert (failed.json["status"], failed.json["steps"], failed.json["layers"]) == ("failed", 0, [])
+
+
+@pytest.mark.parametrize("command", ["run", "fix"])
+@pytest.mark.parametrize("source", ["npz", "text", "cifar10", "idx"])
+def test_data_that_cannot_be_read_are_bad_input_and_leave_no_run(
+    command: str, source: str, tmp_path: Path
+) -> None:
+    words = [f"data.source={source}", f"data.path={tmp_path / 'none'}"]
+    result = gradtui(tmp_path, command, *(part for word in words for part in ("--set", word)))
+    assert result.returncode == 2
+    assert not result.stdout
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"gradtui: data.path: {tmp_path / 'none'} ")
+    assert not (tmp_path / "runs").exists()

@@ -98,8 +98,8 @@ def first_visible_step(
 ) -> int | None:
     """Return the first step at which a finding shows in the charts; None where there is none.
 
-    The weights may be as even as ever at the step at which the outputs' gradient begins to explode: then it is the step
-    at which the numbers first jump.
+    When the outputs' gradient begins to explode, the gradient of the weights may still be even. Then it is the step at
+    which a number first jumps.
     """
 
     def of(finding: Finding) -> int:

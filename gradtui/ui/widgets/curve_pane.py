@@ -145,7 +145,7 @@ class CurvePane(Vertical, can_focus=True):
         self.logarithmic = self.what in SAVED and bool(getattr(settings, SAVED[self.what]))
 
     def clear(self, says: str = NO_VALUES) -> None:
-        """Show nothing but a few words: another run comes."""
+        """Show only a few words, until the next run is read."""
         self._newest, self._axis_words, self.caption = 0, "", ""
         self._asked_linear = self.spans_decades = False
         self._missed = self._event_marks = self._again = None

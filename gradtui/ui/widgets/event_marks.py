@@ -35,7 +35,7 @@ class EventMarks:
         self._marks: list[CurveMark] = []
 
     def clear(self) -> None:
-        """Forget the events: another run comes."""
+        """Forget the events of the previous run."""
         self._read, self._marks = 0, []
 
     def marks(self, snapshot: Snapshot, findings: Iterable[tuple[str, int]]) -> CurveMarks:

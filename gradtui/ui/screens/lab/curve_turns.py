@@ -43,7 +43,7 @@ class CurveTurns:
         return list(self._screen.query(CurvePane))
 
     def clear(self, *says: str) -> None:
-        """Show nothing but a few words: another run comes."""
+        """Show only a few words, until the next run is read."""
         self._view, self._behind = None, []
         for pane in self._panes:
             pane.clear(*says)

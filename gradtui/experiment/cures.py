@@ -114,7 +114,7 @@ CURES: tuple[Cure, ...] = (
         "residual shortcuts",
         (
             "The input of each block is added to its output, so the gradient reaches every block on a "
-            "path without any factor."
+            "path that does not multiply it."
         ),
         "the sum grows a little with every block.",
         cure_edits.shortcuts,
@@ -123,7 +123,7 @@ CURES: tuple[Cure, ...] = (
         "pre-norm",
         "pre-norm blocks",
         "Layer normalisation comes before the weights, and a shortcut goes around them, so the "
-        "gradient reaches every attention block on a path without any factor.",
+        "gradient reaches every attention block on a path that does not multiply it.",
         "the sum grows a little with every block, so the last blocks change it only a little.",
         cure_edits.pre_norm,
     ),

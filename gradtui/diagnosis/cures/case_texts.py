@@ -159,14 +159,14 @@ def _shortcuts(case: CuredCase) -> CureOffer:
         name = offer.name
         why = (
             "The input of each block is added to its output, so the gradient reaches every block on a "
-            "path without any factor"
+            "path that does not multiply it"
         )
         if offer.key == "pre-norm" and not fields & {"norm", "order"}:
             name = "residual shortcuts"
         elif offer.key == "pre-norm":
             why = (
                 "With a norm before the weights and a shortcut around them, the gradient reaches "
-                "every attention block on a path without any factor"
+                "every attention block on a path that does not multiply it"
             )
     elif "order" in fields or "norm" in fields:
         pre = offer.key == "pre-norm"

@@ -255,7 +255,7 @@ class ScriptAdvice:
                 "norm before the block (pre-norm)",
                 "Here a norm follows each sum of a shortcut and its block, and the gradient passes "
                 "through all of these norms. If the norm comes before the block instead, the gradient "
-                "reaches every block through the shortcuts without any factor.",
+                "reaches every block through the shortcuts, which do not multiply it.",
                 code,
                 key="pre-norm",
             )

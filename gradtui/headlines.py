@@ -124,11 +124,11 @@ def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineTe
     if known is None or known[1] != known[1]:
         return HeadlineText("no update measured", "none")
     name, moved = known
-    text = f"a step changes the weights of {name} by {plain_exponents(f'{moved:.1e}')} of their size"
+    text = f"a step changes {name} by {plain_exponents(f'{moved:.1e}')} of its size"
     if moved < STANDSTILL_RATIO:
-        return HeadlineText(f"{text}: the weights barely move", "weak")
+        return HeadlineText(f"{text}: too little", "weak")
     if moved > JUMP_RATIO:
-        return HeadlineText(f"{text}: the weights change too much", "strong")
+        return HeadlineText(f"{text}: too much", "strong")
     return HeadlineText(text, "even")
 
 

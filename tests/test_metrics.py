@@ -57,10 +57,10 @@ def test_a_headline_does_not_deny_the_gradient_of_a_layer(norms: list[float], te
 def test_update_headline_names_standstill_and_jumps() -> None:
     assert update_headline(["a"], [1e-7]).tone == "weak"
     assert update_headline(["a"], [1e-3]) == (
-        "a step changes the weights of a by 1e-3 of their size",
+        "a step changes a by 1e-3 of its size",
         "even",
     )
-    assert update_headline(["a"], [0.5]).text.endswith("the weights change too much")
+    assert update_headline(["a"], [0.5]).text.endswith("too much")
     assert update_headline(["a"], [math.nan]).text == "no update measured"
 
 

@@ -21,7 +21,6 @@ from gradtui.study.chart_data import (
     MapChart,
     StudyCurve,
     TheoryBorder,
-    number_in,
 )
 from gradtui.words import value_in_words
 
@@ -44,17 +43,22 @@ CURVE_POINTS = 400
 """The number of points of a curve, as many as a wide terminal has dots across."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _CELL_WIDTH = 6
-"""The columns of a map's cell."""
+"""The least columns of a map's cell."""
+_CELL_EDGE = 3
+"""The blank columns between the signs of two cells."""
 
 
-def study_chart(chart: Chart, paper: Paper) -> Iterator[Text]:
-    """Yield the lines of a chart of any kind, its title first."""
+def study_chart(chart: Chart, paper: Paper, height: int = 0) -> Iterator[Text]:
+    """Yield the lines of a chart of any kind, its title first.
+
+    height: the lines that a map may fill; its cells then grow alike, also to the width. 0 keeps them small.
+    """
     if isinstance(chart, LineChart):
         yield from _lines(chart, paper)
     elif isinstance(chart, BarChart):
         yield from _bars(chart, paper)
     else:
-        yield from _map(chart, paper)
+        yield from _map(chart, paper, height)
 
 
 def _lines(chart: LineChart, paper: Paper) -> Iterator[Text]:
@@ -100,7 +104,7 @@ def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
     gutter = min(MOST_NAME_WIDTH, max((len(bar.name) for bar in chart.bars), default=0))
     drawn = [bar for bar in chart.bars if not math.isnan(bar.mean)]
     # Two blanks part the numbers, which may begin with a minus sign.
-    told = {bar.name: [number_in(chart.range, one) for one in (bar.mean, bar.low, bar.high)] for bar in drawn}
+    told = {bar.name: [chart.written(one) for one in (bar.mean, bar.low, bar.high)] for bar in drawn}
     means = {name: f"{mean}  " for name, (mean, _, _) in told.items()}
     spans = {name: f"{low} … {high}  " if low != high else "" for name, (_, low, high) in told.items()}
     notes = {bar.name: bar.note for bar in drawn}
@@ -130,45 +134,52 @@ def _bar(value: float, low: float, high: float, room: int, paper: Paper) -> str:
     return (" " * start + "█" * (full - start) + (_EIGHTHS[part] if part else "")).ljust(room)
 
 
-def _map(chart: MapChart, paper: Paper) -> Iterator[Text]:
-    yield Text(chart.title, "bold")
+def _map(chart: MapChart, paper: Paper, height: int) -> Iterator[Text]:
     gutter = max(8, *(len(value_in_words(value)) for value in chart.y))
+    legend = list(_legend(chart, paper))
+    # Around the cells are the title, two labels, the axis and its values, and between them the borders.
+    between = len(chart.y) - 1 if chart.borders else 0
+    tall = max(1, (height - 5 - len(legend) - between) // len(chart.y))
+    wide = max(_CELL_WIDTH, (paper.width - gutter - 2) // len(chart.x)) if height else _CELL_WIDTH
+    corner, dash = ("+", "-") if paper.ascii else ("└", "─")
+    yield Text(chart.title, "bold")
     yield Text(f"{chart.y_label}", "dim")
     for row in range(len(chart.y) - 1, -1, -1):
-        line = Text(f"{value_in_words(chart.y[row]):>{gutter}} {_rule(paper)}")
-        for value in chart.cells[row].tolist():
-            line.append_text(_cell(value, chart, paper))
-        yield line
+        for part in range(tall):
+            # The value stands in the middle of its cells.
+            value = value_in_words(chart.y[row]) if part == (tall - 1) // 2 else ""
+            line = Text(f"{value:>{gutter}} {_rule(paper)}")
+            for cell in chart.cells[row].tolist():
+                line.append_text(_cell(cell, wide, chart, paper, middle=bool(value)))
+            yield line
         if row and chart.borders:
-            yield _between(chart, row - 1, gutter, paper)
+            yield _between(chart, row - 1, gutter, wide, paper)
+    yield Text(f"{'':>{gutter}} {corner}{dash * wide * len(chart.x)}")
     yield Text(
-        f"{'':>{gutter}} {'+' if paper.ascii else '└'}{('-' if paper.ascii else '─') * _CELL_WIDTH * len(chart.x)}"
+        f"{'':>{gutter}}  " + "".join(f"{value_in_words(value):^{wide}}" for value in chart.x).rstrip()
     )
-    yield Text(
-        f"{'':>{gutter}}  " + "".join(f"{value_in_words(value):^{_CELL_WIDTH}}" for value in chart.x).rstrip()
-    )
-    yield Text(f"{'':>{gutter}}  " + chart.x_label.center(_CELL_WIDTH * len(chart.x)).rstrip(), "dim")
-    yield from _legend(chart, paper)
+    yield Text(f"{'':>{gutter}}  " + chart.x_label.center(wide * len(chart.x)).rstrip(), "dim")
+    yield from legend
 
 
-def _cell(value: float, chart: MapChart, paper: Paper) -> Text:
+def _cell(value: float, wide: int, chart: MapChart, paper: Paper, *, middle: bool) -> Text:
     if math.isnan(value):
-        return Text(" " * _CELL_WIDTH)
+        return Text(" " * wide)
     if not chart.outcomes:
         told = f"{value:.0%}" if chart.range == FRACTION else f"{value:.2g}"
-        return Text(f"{told:^{_CELL_WIDTH}}")
+        return Text(f"{told if middle else '':^{wide}}")
     outcome = OUTCOMES[int(value)]
     sign = (ASCII_SIGNS if paper.ascii else SIGNS)[outcome]
-    return Text(f"{sign * 3:^{_CELL_WIDTH}}", STYLES[outcome])
+    return Text(f"{sign * (wide - _CELL_EDGE):^{wide}}", STYLES[outcome])
 
 
-def _between(chart: MapChart, below: int, gutter: int, paper: Paper) -> Text:
+def _between(chart: MapChart, below: int, gutter: int, wide: int, paper: Paper) -> Text:
     """Return the line between two rows of cells, with the borders of theory that lie there."""
     low, high = float(str(chart.y[below])), float(str(chart.y[below + 1]))
     line = Text(f"{'':>{gutter}} {_rule(paper)}")
     for column in range(len(chart.x)):
         found = [index for index, border in enumerate(chart.borders) if low <= border.y[column] < high]
-        line.append(_stroke(found[0], paper) * _CELL_WIDTH if found else " " * _CELL_WIDTH)
+        line.append(_stroke(found[0], paper) * wide if found else " " * wide)
     return line
 
 
@@ -187,11 +198,15 @@ def _legend(chart: MapChart, paper: Paper) -> Iterator[Text]:
         yield Text("   ").join(
             Text(f"{signs[OUTCOMES[i]]} {OUTCOMES[i]}", STYLES[OUTCOMES[i]]) for i in there
         )
-    if chart.borders:
-        yield Text(
-            "   ".join(_border_name(index, border, paper) for index, border in enumerate(chart.borders)),
-            "dim",
-        )
+    line = ""
+    for index, border in enumerate(chart.borders):
+        name = _border_name(index, border, paper)
+        if line and len(line) + 3 + len(name) > paper.width:
+            yield Text(line, "dim")
+            line = ""
+        line += f"   {name}" if line else name
+    if line:
+        yield Text(line, "dim")
 
 
 def _border_name(index: int, border: TheoryBorder, paper: Paper) -> str:

@@ -29,7 +29,6 @@ from gradtui.study.chart_data import (
     LineChart,
     MapChart,
     StudyCurve,
-    number_in,
 )
 from gradtui.words import value_in_words
 
@@ -138,15 +137,15 @@ def _bars(svg: Svg, chart: BarChart, top: float) -> float:
         svg.rectangle((left, middle - 7), (right - left, 14), COLOURS[3 if bar.note else 2])
         if bar.low != bar.high:
             svg.line((ends[1], middle), (ends[2], middle), TEXT, 1.5)
-        svg.text((svg.width - note + 10, middle + 4), _beside(bar, chart.range, over), colour=WEAK, size=11)
+        svg.text((svg.width - note + 10, middle + 4), _beside(bar, chart, over), colour=WEAK, size=11)
     svg.line((zero, top), (zero, bottom), WEAK)
     svg.text((gutter + (svg.width - gutter - note) / 2, bottom + 38), chart.label, anchor="middle")
     return bottom + 58
 
 
-def _beside(bar: Bar, span: tuple[float, float] | None, over: bool) -> str:
+def _beside(bar: Bar, chart: BarChart, over: bool) -> str:
     """Return the text to the right of a bar: its mean, and its note unless that is above the bar."""
-    mean = number_in(span, bar.mean)
+    mean = chart.written(bar.mean)
     return mean if over else f"{mean}  {bar.note}".rstrip()
 
 

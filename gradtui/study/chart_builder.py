@@ -37,13 +37,15 @@ LABELS: dict[Quantity, str] = {
     "train_accuracy": "training accuracy",
     "test_accuracy": "test accuracy",
     "loss": "training loss",
-    "drop": "log10 of the gradient at the first hidden layer ÷ the last, at the start",
-    "lag_drop": "log10 of the gradient at the longest time lag ÷ lag 0, at the start",
+    "drop": "log10 of the gradient, input ÷ output, at the start",
+    "lag_drop": "log10 of the gradient, longest lag ÷ lag 0, at the start",
     "step_time": "seconds per step",
     "outcome": "outcome",
 }
 LOGARITHMS = ("drop", "lag_drop")
 """Quantities that are logarithms already."""
+LOGARITHM_OF = "log10 of the "
+"""The beginning of their labels."""
 
 THEORY_SAMPLES = 65
 """The number of values along the vertical axis at which theory is evaluated in each column."""
@@ -118,7 +120,9 @@ class ChartBuilder:
         bars = [*bars[:1], *sorted(bars[1:], key=lambda bar: place.get(bar.name, len(place)))]
         span = FRACTION if quantity in SHARES else None
         log = self._spec.compare.log_y and quantity not in LOGARITHMS
-        return BarChart(self._title(quantity), LABELS[quantity], tuple(bars), log, span)
+        # The numbers of bars are written as in tables, not as logarithms.
+        title = self._title(quantity).replace(LOGARITHM_OF, "")
+        return BarChart(title, LABELS[quantity], tuple(bars), log, span, decades=quantity in LOGARITHMS)
 
     def _map(self, quantity: Quantity, rows: Sequence[StudyRow]) -> MapChart:
         compare = self._spec.compare

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradtui.words import plain_exponents
+from gradtui.words import plain_exponents, ratio
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +69,12 @@ class BarChart:
     log: bool = False
     range: tuple[float, float] | None = None
     """The range that the axis always includes."""
+    decades: bool = False
+    """Whether the values are log10 of what is written beside the bars."""
+
+    def written(self, value: float) -> str:
+        """Return a value as it is written beside its bar, which is as tables write it."""
+        return ratio(value) if self.decades else number_in(self.range, value)
 
 
 @dataclass(frozen=True, eq=False)

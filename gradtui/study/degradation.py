@@ -18,8 +18,9 @@ from gradtui.diagnosis.findings import Finding
 from gradtui.experiment import to_dict
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
+from gradtui.study.chart_data import FRACTION, SHARES, number_in
 from gradtui.study.plan import Member, axes_of
-from gradtui.study.spec import DEPTH, StudySpec
+from gradtui.study.spec import DEPTH, Quantity, StudySpec
 from gradtui.study.state import StudyFinding, StudyRow
 
 CODE = "degradation"
@@ -110,8 +111,9 @@ def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
     else:
         best = min(shallower, key=lambda depth: _mean(at_depth[depth], "loss"))
 
-    def both(name: str) -> str:
-        return f"{_mean(at_depth[best], name):.3f} to {_mean(at_depth[deep], name):.3f}"
+    def both(name: Quantity) -> str:
+        span = FRACTION if name in SHARES else None
+        return " to ".join(number_in(span, _mean(at_depth[depth], name)) for depth in (best, deep))
 
     what = (
         f"training accuracy falls from {both('train_accuracy')}"

@@ -58,6 +58,8 @@ class ShownDiagnosis:
         """Return what is said of a step without findings: that there is no problem, or why nothing is known yet."""
         if waits_for := self._waits_for(step):
             return Content.styled(waits_for, "$secondary")
+        if not self.live and not step:
+            return Content.styled("The run ended before its first step.", "$secondary")
         if self.judgement.state != "clean":
             return Content.styled(NOTHING_YET, "$secondary")
         if self.later:

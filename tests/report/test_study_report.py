@@ -190,3 +190,24 @@ def test_printed_band_follows_its_curve_without_steps() -> None:
     starts = [text.index("░") for text in text_of(chart) if "░" in text]
     assert len(starts) > 10
     assert all(above > below for above, below in itertools.pairwise(starts[:-1]))
+
+
+def test_cells_of_a_map_grow_alike_and_fill_the_pane() -> None:
+    small = text_of(MAP)
+    assert [text.count("x") for text in small if "xxx" in text] == [6]
+    for width, height in ((76, 20), (100, 40)):
+        lines = [text.plain for text in study_chart(MAP, Paper(width, colour=False, ascii=False), height)]
+        assert len(lines) <= height
+        assert max(map(len, lines)) <= width
+        exploding = [text for text in lines if "xxx" in text]
+        # Between two cells are three blanks, and before the first the values of the axis.
+        assert {text.count("x") for text in exploding} == {2 * ((width - 10) // len(MAP.x) - 3)}
+        # Nine lines are the title, the axis with its labels, two borders and the legend.
+        assert len(exploding) == (height - 9) // len(MAP.y)
+        assert sum(text[:9].strip() == "2" for text in lines) == 1, "each value is written once"
+
+
+def test_bars_of_decades_are_written_as_in_the_table() -> None:
+    chart = BarChart("a: gradient", "log10 of the gradient", (Bar("none", -5.67, -6.0, -5.0),), decades=True)
+    assert "2e-6  1e-6 … 1e-5" in text_of(chart, Paper(120, colour=False, ascii=False))[1]
+    assert "2e-6" in svg_of([chart])

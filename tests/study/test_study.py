@@ -104,11 +104,11 @@ def test_degradation_is_found_across_depths_with_evidence_against_overfitting() 
     (finding,) = state.findings
     assert finding.runs == (state.rows[2].key,)
     assert (
-        "training accuracy falls from 0.950 to 0.300 as 2 weight layers become 20, in 1 of 1 seeds"
+        "training accuracy falls from 95.0% to 30.0% as 2 weight layers become 20, in 1 of 1 seeds"
         in finding.evidence
     )
     assert "not overfitting" in finding.evidence
-    assert "test: 0.900 to 0.250" in finding.evidence
+    assert "test: 90.0% to 25.0%" in finding.evidence
     size = re.search(r"differ by a factor of at most ([\d.]*\d)", finding.evidence)
     assert size is not None
     assert 1 < float(size[1]) < 10**0.9, "as the gradients were written: not even a decade"

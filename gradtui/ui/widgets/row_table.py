@@ -6,7 +6,7 @@ letter of a filter is noticeably slow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +27,8 @@ Row = TypeVar("Row")
 
 SIGNS = 4
 """The cells before the first column: the cursor and the mark, each with a blank."""
+MEASURED_ROWS = 300
+"""The rows whose cells are measured; those of thousands would take longer than a key may."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,13 @@ class PlacedColumn(Generic[Row]):
     width: int
 
 
-def placed(columns: Sequence[Column[Row]], width: int, signs: int = SIGNS) -> list[PlacedColumn[Row]]:
-    """Return which columns fit into so many cells behind the signs, in their order, and how wide each is."""
+def placed(
+    columns: Sequence[Column[Row]], width: int, signs: int = SIGNS, needs: Mapping[str, int] | None = None
+) -> list[PlacedColumn[Row]]:
+    """Return which columns fit into so many cells behind the signs, in their order, and how wide each is.
+
+    needs: the width of the longest cell by column; no column gets more than that before each has as much.
+    """
     gap = 1 if width < 100 else 2
     room = width - signs
     kept: set[str] = set()
@@ -82,13 +89,15 @@ def placed(columns: Sequence[Column[Row]], width: int, signs: int = SIGNS) -> li
         kept.add(column.key)
     shown = [column for column in columns if column.key in kept]
     widths = {column.key: column.least for column in shown}
-    while room > 0:
-        wider = [column for column in shown if widths[column.key] < column.most]
-        if not wider:
-            break
-        for column in wider[:room]:
-            widths[column.key] += 1
-            room -= 1
+    needed = {column.key: min((needs or {}).get(column.key, 0), column.most) for column in shown}
+    for limits in (needed, {column.key: column.most for column in shown}):
+        while room > 0:
+            wider = [key for key, limit in limits.items() if widths[key] < limit]
+            if not wider:
+                break
+            for key in wider[:room]:
+                widths[key] += 1
+                room -= 1
     found, start = [], signs
     for column in shown:
         found.append(PlacedColumn(column, start, widths[column.key]))
@@ -141,6 +150,9 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         self._first = 0
         self._tall = 1
         """The lines of a row."""
+        self._measured: tuple[Row, ...] = ()
+        self._needs: dict[str, int] = {}
+        """The width of the longest cell of each column that grows, and the rows that were measured."""
         self._lines: dict[int, tuple[Content, bool]] = {}
         """The text of each line of the widget, and whether the cursor is on it."""
 
@@ -166,6 +178,15 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         """
         before = len(self._shown.rows)
         self._shown = TableState(tuple(rows), cursor, frozenset(marked), by, descending, nothing)
+        if self._shown.rows != self._measured:
+            self._measured = self._shown.rows
+            self._needs = {
+                column.key: max(
+                    (self._cell(column, row).cell_length for row in rows[:MEASURED_ROWS]), default=0
+                )
+                for column in self.columns
+                if column.most > column.least and not column.wraps
+            }
         if self.styles.height is not None and self.styles.height.is_auto and before != len(rows):
             self.refresh(layout=True)
         self.repaint()
@@ -182,7 +203,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
     def repaint(self) -> None:
         """Paint the lines that have changed."""
         width, height = self.content_size
-        shown, columns = self._shown, placed(self._wanted(), width, self._signs)
+        shown, columns = self._shown, self._placed(width)
         self._tall = self._lines_of_a_row(columns, height)
         # The cursor moves within the window; the window follows where the cursor would leave it.
         most = max(0, len(shown.rows) - self.page)
@@ -203,6 +224,9 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         """Paint all lines: other columns fit."""
         self._lines.clear()
         self.repaint()
+
+    def _placed(self, width: int) -> list[PlacedColumn[Row]]:
+        return placed(self._wanted(), width, self._signs, self._needs)
 
     def _line(self, y: int, columns: Sequence[PlacedColumn[Row]], width: int) -> tuple[Content, bool]:
         if y == 0:
@@ -310,7 +334,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         if offset.y and index < len(self._shown.rows):
             self.post_message(self.Chosen(index, index == self._shown.cursor))
         elif not offset.y:
-            for place in placed(self._wanted(), self.content_size.width, self._signs):
+            for place in self._placed(self.content_size.width):
                 if place.start <= offset.x < place.start + place.width and place.column.value is not None:
                     self.post_message(self.Sorted(place.column.key))
 

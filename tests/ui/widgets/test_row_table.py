@@ -190,3 +190,15 @@ async def test_a_long_text_goes_on_while_all_rows_have_room_and_an_empty_column_
             "▸ a what happens as the net… x",
             "b what happens as the net… x",
         ]
+
+
+def test_columns_get_first_what_their_longest_cells_need() -> None:
+    columns = (
+        Column[Row]("name", "name", lambda row: row[0], 10, 80, rank=0),
+        Column[Row]("findings", "findings", lambda row: row[0], 10, 30, rank=1),
+    )
+    even = placed(columns, SIGNS + 1 + 60)
+    assert [place.width for place in even] == [30, 30]
+    needy = placed(columns, SIGNS + 1 + 60, needs={"name": 44, "findings": 12})
+    assert [place.width for place in needy] == [46, 14], "what is left over is shared"
+    assert [place.width for place in placed(columns, SIGNS + 1 + 60, needs={"name": 99})] == [50, 10]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from textual.content import Content
@@ -24,10 +25,25 @@ def cures_with_code(findings: Iterable[Finding] | None) -> list[CureOffer]:
     return list({cure.name: cure for cure in found}.values())
 
 
-def code_text(cure: CureOffer) -> Content:
-    """Return the code of a cure as lines beneath its name."""
-    lines = "\n".join(f"  {printable(line)}" for line in cure.code.splitlines())
+def code_text(cure: CureOffer, columns: int = 0) -> Content:
+    """Return the code of a cure as lines beneath its name, of at most so many columns; 0 leaves them whole."""
+    whole = (f"  {printable(line)}" for line in cure.code.splitlines())
+    lines = "\n".join(part for line in whole for part in code_parts(line, columns))
     return Content.styled(lines, "$secondary")
+
+
+def code_parts(line: str, columns: int) -> Iterator[str]:
+    """Yield a line of code in parts of at most so many columns; a name is only broken where it is longer itself."""
+    code = line.lstrip()
+    begin = line[: len(line) - len(code)] + ("# " if code.startswith("#") else "  ")
+    while 0 < columns < len(line):
+        head = line[:columns]
+        ends = [found.end() for found in re.finditer(r"(?<=\S) |[(,]", head)]
+        ends = ends or [found.end() for found in re.finditer(r"(?<=\w)\.", head)]
+        at = ends[-1] if ends and ends[-1] > len(begin) else columns
+        yield line[:at].rstrip()
+        line = begin + line[at:].lstrip()
+    yield line
 
 
 def copy_code(screen: Screen[Any], cure: CureOffer) -> None:

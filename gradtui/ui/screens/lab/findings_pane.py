@@ -84,9 +84,8 @@ class FindingsPane(VerticalScroll, can_focus=True):
             self._show()
 
     def on_resize(self) -> None:
-        """Break the lines of a verdict to the new width."""
-        if self.verdict:
-            self._show()
+        """Break the lines of a verdict and of code to the new width."""
+        self._show()
 
     @property
     def _columns(self) -> int:
@@ -95,7 +94,8 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
     def _show(self) -> None:
         diagnosis = self.diagnosis or ShownDiagnosis()
-        text = findings_text(diagnosis, self.step, explained=self.is_maximized)
+        columns = self._columns if self.content_size.width else 0
+        text = findings_text(diagnosis, self.step, columns, explained=self.is_maximized)
         if self.diagnosis is None and self.reading:
             text = Content.styled(f"◌ {READING} …", "$secondary")
         findings, later = diagnosis.findings, diagnosis.later
@@ -133,24 +133,30 @@ class FindingsPane(VerticalScroll, can_focus=True):
         static.update(text, layout=not width or text.get_height({}, width) != height)
 
 
-def findings_text(diagnosis: ShownDiagnosis, step: int, *, explained: bool = False) -> Content:
+def findings_text(
+    diagnosis: ShownDiagnosis, step: int, columns: int = 0, *, explained: bool = False
+) -> Content:
     """Return the findings at the shown step, or why there are none, then remarks and the findings of later steps.
 
-    explained: whether each is followed by what `w` says of it, for which the full screen has room.
+    Args:
+        diagnosis: what was found.
+        step: the step that is shown.
+        columns: the most columns of a line of code; 0 leaves it whole.
+        explained: whether each is followed by what `w` says of it, for which the full screen has room.
     """
     findings, later = diagnosis.findings, diagnosis.later
     if findings:
         # An explosion and the NaN that it ends in share the cure that Y copies, so it is written once.
         first = next((finding for finding in findings if cures_with_code([finding])), None)
         text = Content("\n").join(
-            _describe(finding, code=finding is first, explained=explained) for finding in findings
+            _describe(finding, columns, code=finding is first, explained=explained) for finding in findings
         )
     else:
         text = diagnosis.without_findings(step)
     if diagnosis.why:
         text += Content.styled(f"\n{diagnosis.why}", "$secondary")
     for remark in diagnosis.remarks:
-        text += Content("\n") + _describe(remark, code=False, explained=explained)
+        text += Content("\n") + _describe(remark, columns, code=False, explained=explained)
     for finding in later:
         text += Content.styled(f"\n{MARKS[finding.severity][0]} {finding.code}  {finding.when}", "$secondary")
     return text
@@ -168,7 +174,7 @@ def _verdict(columns: int, cure: str, when: str, head: str, *lines: str) -> Cont
     return text
 
 
-def _describe(finding: Finding, *, code: bool, explained: bool) -> Content:
+def _describe(finding: Finding, columns: int, *, code: bool, explained: bool) -> Content:
     mark, colour = MARKS[finding.severity]
     text = Content.assemble(
         (f"{mark} {finding.code}", f"bold {colour}"),
@@ -179,7 +185,7 @@ def _describe(finding: Finding, *, code: bool, explained: bool) -> Content:
     for cure in finding.cures[:3]:
         text += Content.assemble(("→ ", "$accent"), cure.name, "\n")
         if cure in copied:
-            text += code_text(cure) + "\n"
+            text += code_text(cure, columns) + "\n"
     explanation = EXPLANATIONS.get(finding.code) if explained else None
     if explanation is not None:
         parts = (("Why", explanation.what), ("Signs", explanation.signs), ("Helps", explanation.helps))

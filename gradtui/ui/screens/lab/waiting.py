@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -19,6 +20,10 @@ PHASES = {
     "measuring": "Measuring one batch at initialisation …",
     "evaluating": "Evaluating on the training and the test set …",
 }
+GOES_ON = "…"
+"""The last character of what goes on; the seconds that have passed stand behind it."""
+QUICK_SECONDS = 2.0
+"""The seconds that a usual start takes, of which nothing is said."""
 MOST_LAYERS = 12
 """The most layers that the picture of a pretraining lists."""
 
@@ -38,12 +43,26 @@ class WaitingNote(Static):
             "and watch the gradient of every layer.",
         )
         super().__init__(self._said)
+        self._since = 0.0
+        """The time since which something goes on; 0 while nothing does."""
+
+    def on_mount(self) -> None:
+        """Count the seconds."""
+        self.set_interval(1.0, self._count)
 
     def say(self, text: Content) -> None:
         """Show what a run waits for; do nothing if the text is empty."""
         if text.plain and text.plain != self._said.plain:
+            goes_on = text.plain.endswith(GOES_ON)
+            self._since = (self._since or time.monotonic()) if goes_on else 0.0
             self._said = text
             self.update(text)
+            self._count()
+
+    def _count(self) -> None:
+        passed = time.monotonic() - self._since
+        if self._since and passed >= QUICK_SECONDS:
+            self.update(self._said + f" {passed:.0f} s")
 
 
 def waiting_for(run: FollowedRun) -> Content:

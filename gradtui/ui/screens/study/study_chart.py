@@ -123,8 +123,9 @@ class StudyChart(Vertical, can_focus=True):
         else:
             ascii = bool(getattr(self.app, "ascii", False))
             paper = Paper(max(40, self.content_size.width - 3), colour=not self.app.no_color, ascii=ascii)
-            lines = [Content.from_rich_text(line) for line in study_chart(chart, paper)]
             # The first line is the title, which is in the frame.
+            height = self.content_size.height + 1
+            lines = [Content.from_rich_text(line) for line in study_chart(chart, paper, height)]
             self.query_one(Static).update(Content("\n").join(lines[1:]))
             self._show_titles(chart.title, place)
 

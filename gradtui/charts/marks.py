@@ -33,10 +33,11 @@ MARK_KINDS = {
     "set": MarkKind("Δ", "s", "setting", TEXT),
     "paused": MarkKind("‖", "P", "paused", TEXT),
     "resumed": MarkKind("▸", ">", "resumed", TEXT),
-    "recovered": MarkKind("✓", "+", "recovered", TEXT),
-    "checkpoint": MarkKind("◆", "*", "saved", AXIS),
+    "recovered": MarkKind("✓", "R", "recovered", TEXT),
+    "checkpoint": MarkKind("◆", "@", "saved", AXIS),
 }
-"""All kinds, the most important first. Of several in one column, only the most important is drawn."""
+"""All kinds, the most important first. Of several in one column, only the most important is drawn. In ASCII, no sign is
+that of a curve beside it."""
 
 CLIPPED_EIGHTHS = 4
 """Height of the bar where every step was clipped, in eighths of a row: a taller one would look like a wall."""
@@ -122,7 +123,8 @@ def marks_legend(frame: CurveFrame, marks: CurveMarks, palette: Palette) -> list
         if frame.seen(frame.axis.nearest(steps)).size
     ]
     if _shares(frame, marks).any():
-        said.append((palette.glyphs.bars[CLIPPED_EIGHTHS - 1], "clipped"))
+        # In ASCII, bars of several heights have one sign; most steps have the lowest.
+        said.append((palette.glyphs.bars[1 if palette.ascii else CLIPPED_EIGHTHS - 1], "clipped"))
     return said
 
 

@@ -24,7 +24,7 @@ DARK = Theme(
     panel="#1e2430",
     success="#7fbf8e",
     warning="#e8a04c",
-    error="#ef6b5e",
+    error="#f48074",
     dark=True,
     variables={
         "scrollbar": "#343c4c",
@@ -83,16 +83,17 @@ LIGHT = Theme(
     },
 )
 _ALIKE = {
-    "border": "ansi_bright_black",
-    "border-blurred": "ansi_bright_black",
+    "border": "#808080",
+    "border-blurred": "#808080",
     "scrollbar": "ansi_bright_blue",
     "scrollbar-hover": "ansi_bright_blue",
     "scrollbar-background": "ansi_default",
     "scrollbar-background-hover": "ansi_default",
     "scrollbar-background-active": "ansi_default",
 }
-"""What both themes of 16 colours share. Frames are grey: Textual's are magenta, and would be the first thing that is
-seen. The track of a scroll bar has no colour: NO_COLOR would reverse it like the thumb, and hide where one is."""
+"""What both themes of 16 colours share. Frames stand back: `QuietFilter` shows each true colour as the terminal's own
+letters, dimmed. Textual's frames are magenta, and would be the first thing that is seen. The track of a scroll bar has
+no colour: NO_COLOR would reverse it like the thumb, and hide where one is."""
 ANSI_DARK = replace(
     BUILTIN_THEMES["ansi-dark"],
     primary="ansi_bright_blue",

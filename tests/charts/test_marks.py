@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradtui.charts.cells import Cells
+from gradtui.charts.curve_legend import MARKERS
 from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.marks import (
@@ -61,6 +62,7 @@ def test_every_kind_of_mark_has_a_sign_of_its_own(palette: Palette) -> None:
     legend = marks_legend(frame(), marks, palette)
     assert [sign for sign, _ in legend] == signs
     assert len({words for _, words in legend}) == len(MARK_KINDS)
+    assert not set(signs) & set(MARKERS), "the signs of curves in ASCII"
 
 
 def test_the_most_important_mark_of_a_column_is_drawn_and_all_are_named() -> None:
@@ -89,6 +91,8 @@ def test_the_height_of_the_clipped_bar_is_the_share_of_steps() -> None:
     assert [column for column in range(52, 101) if text[column] != " "] == [79]
     assert text[79] == "▁"
     assert marks_legend(at, marks, TRUE) == [("▃", "clipped")]
+    assert marks_legend(at, marks, PLAIN) == [("_", "clipped")]
+    assert row(marks, PLAIN, at).count("_") > row(marks, PLAIN, at).count("-") > 0
     assert marks_at(at, marks, 100) == ["clipped"]
     assert marks_at(at, marks, 798) == ["clipped 10% of steps"]
     assert marks_at(at, marks, 600) == []

@@ -90,11 +90,10 @@ XTERM = {
 def test_letters_of_gradtuis_own_themes_stand_out_from_every_ground() -> None:
     for theme in (DARK, LIGHT):
         grounds = [theme.background, theme.surface, theme.panel]
-        # The error's red is bold there, as all of the chosen line is.
         cursor = theme.variables["block-cursor-background"]
         for name in ("secondary", "accent", "success", "warning", "error"):
             letters = Color.parse(getattr(theme, name))
-            for ground in (*grounds, *([cursor] if name != "error" else [])):
+            for ground in (*grounds, cursor):
                 assert contrast(letters, Color.parse(ground)) >= 4.45, (theme.name, name, ground)
 
 
@@ -239,7 +238,7 @@ def _spans(strip: Strip) -> list[tuple[int, int, Style | None]]:
 async def test_the_chosen_line_of_a_list_stands_out_with_16_colours() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
-        await lab_of(pilot)
+        lab = await lab_of(pilot)
         app.theme = "ansi-dark"
         await pilot.press("p")
         await pilot.pause(0.3)
@@ -250,6 +249,16 @@ async def test_the_chosen_line_of_a_list_stands_out_with_16_colours() -> None:
             text for strip in strips for text, style, _ in strip if style is not None and style.reverse
         ]
         assert any("relu-20" in text for text in reversed_texts), reversed_texts
+        await pilot.press(*"qqq")
+        await until(pilot, lambda: "Nothing matches." in screen_text(app))
+        await pilot.pause(0.1)
+        filled = [
+            text
+            for strip in app.screen._compositor.render_strips()[3:20]
+            for text, style, _ in strip
+            if style is not None and style.reverse and len(text) > 4 and app.screen is not lab
+        ]
+        assert filled == [], "no line of a list without a choice"
 
 
 @pytest.mark.parametrize("theme", [DARK.name, LIGHT.name, "textual-light", "textual-dark", "nord"])
@@ -296,3 +305,14 @@ async def test_the_chosen_field_has_one_colour_with_16_colours(theme: str) -> No
         ]
         assert "optimizer" in "".join(text for text, *_ in chosen)
         assert len({(ink, ground) for _, ink, ground in chosen}) == 1, chosen
+        # Bright black is the ground of some schemes; the axes are dimmed as the frames are.
+        frames = [
+            style
+            for strip in app.screen._compositor.render_strips()
+            for text, style, _ in strip
+            if style is not None and "Findings" not in text and set(text) & set("╭╮╰╯")
+        ]
+        quiet = [style for style in frames if style.dim and style.color is not None and style.color.is_default]
+        assert len(quiet) > len(frames) / 2, "all frames but that of the focus, and those of the drawing"
+        assert not any(style.color == RichColor.parse("bright_black") for style in frames if theme == "ansi-dark")
+        assert not any(style.color is not None and style.color.triplet is not None for style in frames)

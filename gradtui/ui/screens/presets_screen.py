@@ -111,7 +111,7 @@ def _matches(chapter: Chapter, entry: PresetEntry, wanted: list[str]) -> bool:
 
 
 def _line(entry: PresetEntry) -> Content:
-    indent, style = ("   → ", "$success") if entry.cures and not entry.shows else ("   → ", "$warning")
+    indent, style = ("   ✓ ", "$success") if entry.cures and not entry.shows else ("   → ", "$warning")
     if not entry.cures:
         indent, style = " ", "$foreground"
     name = f"{entry.name:<{28 - len(indent)}}"

@@ -26,6 +26,7 @@ _ARROW_NAMES = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
 
 _NO_COLOUR = Style(color=RichColor.default(), bgcolor=RichColor.default())
 _REVERSE = _NO_COLOUR + Style(reverse=True)
+_QUIET = Style(color=RichColor.default(), dim=True)
 
 
 class PlainFilter(LineFilter):
@@ -69,6 +70,24 @@ class NoColourFilter(LineFilter):
 def _without_colour(style: Style) -> Style:
     ground = style.bgcolor
     return style + (_NO_COLOUR if ground is None or ground.is_default else _REVERSE)
+
+
+class QuietFilter(LineFilter):
+    """A QuietFilter shows what stands back, such as frames, as a terminal's own letters, dimmed.
+
+    A theme of 16 colours gives a true colour to what stands back. None of the 16 would do: bright black is the very
+    colour of the ground in schemes such as Solarized.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the same text with each true colour of letters replaced."""
+        return [Segment(text, style and _quiet(style), control) for text, style, control in segments]
+
+
+@lru_cache(1024)
+def _quiet(style: Style) -> Style:
+    ink = style.color
+    return style + _QUIET if ink is not None and ink.type is ColorType.TRUECOLOR else style
 
 
 class EightBitFilter(LineFilter):
@@ -116,6 +135,7 @@ class TerminalCaps:
         self._plain = PlainFilter()
         self._ascii = AsciiFilter()
         self._no_colour = NoColourFilter()
+        self._quiet = QuietFilter()
         self._eight_bit = EightBitFilter()
         self.eight_bit = False
         """Whether the terminal has 256 colours and no more."""
@@ -126,6 +146,8 @@ class TerminalCaps:
         The one for ASCII comes last, where it is wanted.
         """
         found = [self._plain, *filters]
+        if app.native_ansi_color:
+            found.insert(1, self._quiet)
         if app.no_color and app.native_ansi_color:
             found = [self._no_colour if isinstance(one, Monochrome) else one for one in found]
         if self.eight_bit and not app.native_ansi_color:

@@ -42,7 +42,7 @@ class ChoiceList(OptionList):
         strip = super().render_line(y)
         meta = {"option": self.highlighted}
         style = cursor_style(self.app) if self.has_focus or not self.can_focus else None
-        if style is None:
+        if style is None or self.highlighted is None:
             return strip
         if all(
             segment.style is None or segment.style.meta.get("option") != self.highlighted for segment in strip

@@ -265,7 +265,8 @@ class RowTable(Widget, Generic[Row], can_focus=True):
     def _sign_of_more(self, index: int) -> str:
         """Return the sign of a row in view behind which there are rows out of view; "" for others."""
         if index == self._first + self.page - 1 and index < len(self._shown.rows) - 1:
-            return "↓"
+            # As ASCII, the arrow would be a v, and read as a letter of the row.
+            return ":" if getattr(self.app, "ascii", False) else "↓"
         return "↑" if index == self._first > 0 else ""
 
     def _further(self, row: Row, part: int, columns: Sequence[PlacedColumn[Row]]) -> Content:

@@ -50,6 +50,7 @@ def test_what_has_no_value_goes_last_either_way() -> None:
 
 class TableApp(App[None]):
     CSS = "Screen { layout: vertical; }"
+    ascii = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,6 +118,10 @@ async def test_signs_show_that_there_are_rows_out_of_view() -> None:
             await pilot.pause()
             signs.append("".join(line[:3].strip() or "." for line in lines(app)[1:]))
         assert signs == ["▸...↓", "....▸↓", "↑...▸"]
+        app.ascii = True
+        table.show([(f"row {number}", 1.0) for number in range(10)], 0)
+        await pilot.pause()
+        assert lines(app)[5].split()[:3] == [":", "row", "4"], "no letter beside a word"
 
 
 @pytest.mark.parametrize(

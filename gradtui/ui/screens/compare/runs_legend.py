@@ -112,7 +112,9 @@ class RunsLegend(CellChart):
         for index, (letter, name, state) in enumerate(self._parts):
             start = index * min(each, longest)
             ink = RUN + LETTERS.index(letter) % RUNS
-            cells.write(0, start, f"{letter} {palette.glyphs.line}", ink)
+            # Without colours, and in ASCII, the letters themselves are the curve.
+            line = palette.glyphs.line if palette.depth != "none" and not palette.ascii else ""
+            cells.write(0, start, f"{letter} {line}", ink)
             room = each - 5
             if len(name) + len(state) + 1 > room:
                 state = state[:1]

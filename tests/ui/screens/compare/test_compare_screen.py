@@ -16,10 +16,12 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.compare.compare_screen import CompareScreen
 from gradtui.ui.screens.compare.differences import DifferenceTable
 from gradtui.ui.screens.compare.overlays import OverlaidCurves, OverlaidProfiles, RunWaterfall
+from gradtui.ui.screens.compare.runs_legend import RunsLegend
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.waterfall import Waterfall
+from tests.support.drawn import MONO, PLAIN, lines
 from tests.support.lab import SIZES, alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import SCALARS, MakeRun
 
@@ -58,6 +60,10 @@ async def test_everything_of_all_runs_is_there(size: tuple[int, int], two: list[
             seen += screen_text(app)
         head = seen.splitlines()[0]
         assert head.index("A ━ sigmoid-20") < head.index("B ━ deep")
+        for palette in (MONO, PLAIN):
+            assert "━" not in (drawn := lines(screen.query_one(RunsLegend).draw(1, 100, palette))[0])
+            assert "*" not in drawn, "the letters themselves are the curves"
+            assert drawn.index("A   sigmoid-20") < drawn.index("B   deep")
         for said in ("Loss of each batch", "Accuracy of each batch", "first to last of 21, 31 layers"):
             assert said in seen
         assert "✖ vanishing" in seen

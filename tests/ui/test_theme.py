@@ -312,7 +312,11 @@ async def test_the_chosen_field_has_one_colour_with_16_colours(theme: str) -> No
             for text, style, _ in strip
             if style is not None and "Findings" not in text and set(text) & set("╭╮╰╯")
         ]
-        quiet = [style for style in frames if style.dim and style.color is not None and style.color.is_default]
+        quiet = [
+            style for style in frames if style.dim and style.color is not None and style.color.is_default
+        ]
         assert len(quiet) > len(frames) / 2, "all frames but that of the focus, and those of the drawing"
-        assert not any(style.color == RichColor.parse("bright_black") for style in frames if theme == "ansi-dark")
+        assert not any(
+            style.color == RichColor.parse("bright_black") for style in frames if theme == "ansi-dark"
+        )
         assert not any(style.color is not None and style.color.triplet is not None for style in frames)

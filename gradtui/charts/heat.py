@@ -121,11 +121,15 @@ def draw_steps(
 ) -> None:
     """Draw the first step, round steps beside their lines, and the step under the cursor into the gutter.
 
+    Several lines may show one step, which is written beside the first of them.
+
     starts: the step at which each line begins, (lines,); last: the last step of the last one.
     """
     glyphs = palette.glyphs
     lines = min(len(starts), cells.shape[0])
-    begin, end = starts[:lines].tolist(), [*starts[1:lines].tolist(), last + 1]
+    begin, end = starts[:lines].tolist(), [last + 1] * lines
+    for line in reversed(range(lines - 1)):
+        end[line] = begin[line + 1] if begin[line + 1] > begin[line] else end[line + 1]
     round_to = _round_steps(max(1, 4 * (end[-1] - begin[0]) // lines)) if lines else 1
     free = 0
     for line in range(cells.shape[0]):
@@ -134,10 +138,11 @@ def draw_steps(
             continue
         start, stop = begin[line], end[line]
         step = start if line == 0 else -(-start // round_to) * round_to
-        label = step_label(step) if step < stop and line >= free else ""
+        first = line == 0 or start > begin[line - 1]
+        label = step_label(step) if first and step < stop and line >= free else ""
         if label:
             free = line + 2
-        if cursor is not None and (start <= cursor < stop):
+        if cursor is not None and first and start <= cursor < stop:
             cells.write(line, 0, step_label(cursor).rjust(GUTTER - 1) + glyphs.right, TEXT)
         else:
             cells.write(line, 0, label.rjust(GUTTER - 1) + (glyphs.tick if label else glyphs.rule), AXIS)

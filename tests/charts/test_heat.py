@@ -93,6 +93,14 @@ def test_the_gutter_points_at_the_step_under_the_cursor() -> None:
     assert lines(cells)[5] == "   47▶"
 
 
+def test_a_step_of_several_lines_is_labelled_beside_the_first() -> None:
+    cells = Cells(9, GUTTER)
+    draw_steps(cells, np.repeat([1, 2, 3], 3), 3, None, TRUE)
+    assert [line[:5].strip() for line in lines(cells)] == ["1", "", "", "2", "", "", "3", "", ""]
+    draw_steps(cells, np.repeat([1, 2, 3], 3), 3, 2, TRUE)
+    assert [row for row, line in enumerate(lines(cells)) if "▶" in line] == [3]
+
+
 @pytest.mark.parametrize(
     ("step", "label"),
     [(0, "0"), (99_999, "99999"), (100_000, "100k"), (120_000, "120k"), (999_999, "999k"), (1_250_000, "1.25M"),

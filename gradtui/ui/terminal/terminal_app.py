@@ -88,6 +88,17 @@ class TerminalApp(App[None]):
         self.toasts = Toasts(self)
         self._keys = KeyQueue(self, super().on_event)
 
+    def watch_app_focus(self, focus: bool) -> None:
+        """Give the focus on a screen that was opened while another window had it.
+
+        Textual does not, so that a list that `gradtui learn` opens would take no key.
+        """
+        screen = self.screen
+        wanted = self.AUTO_FOCUS if screen.AUTO_FOCUS is None else screen.AUTO_FOCUS
+        if focus and wanted and screen.focused is None:
+            # The order matters: where Textual gave the focus back, nothing is left to do.
+            screen.set_focus(next((widget for widget in screen.query(wanted) if widget.focusable), None))
+
     def alert(self, text: str) -> None:
         """Ring the terminal's bell, and send it one line to show as a notification, as terminals do for OSC 9."""
         self.bell()

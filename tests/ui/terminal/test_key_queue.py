@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from textual import events
+from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.dialogs import AskScreen, Choice, ChooseScreen
 from gradtui.ui.screens.presets_screen import PresetsScreen
-from tests.support.lab import lab_of, no_standby, until
+from tests.support.lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 
@@ -63,3 +65,14 @@ async def test_a_paste_waits_for_the_keys_before_it() -> None:
         pilot.app.post_message(events.Paste("pasted"))
         send(pilot, ["home", "x"])
         await until(pilot, lambda: dialog.query_one(Input).value == "xpasted")
+
+
+async def test_a_list_opened_while_another_window_has_the_focus_takes_keys(home: Path) -> None:
+    app = GradtuiApp(lesson="")
+    app.set_reactive(App.app_focus, False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, ChooseScreen))
+        await pilot.pause()
+        assert app.screen.focused is None, "as Textual leaves it"
+        await pilot.press(*"resid")
+        await until(pilot, lambda: "Residual" in screen_text(app) and "Degradation" not in screen_text(app))

@@ -239,8 +239,10 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         if part:
             return self._further(row, part, columns).truncate(width, pad=True), here
         sign = self._sign_of_more(index)
-        line = Content.styled(("▸" if here else " ") + ("" if sign else " "), "$accent bold")
+        # Of two columns, the second keeps the sign from the name where it can.
+        line = Content.styled("▸" if here else "" if sign else " ", "$accent bold")
         line += Content.styled(sign, "$secondary")
+        line += Content.styled(" " * (2 - line.cell_length), "$accent bold")
         if self._signs == SIGNS:
             line += Content.styled("● " if index in shown.marked else "  ", "$accent bold")
         kept, beside = {place.column.key for place in columns}, {one.key: one for one in self.columns}

@@ -122,6 +122,7 @@ async def test_signs_show_that_there_are_rows_out_of_view() -> None:
         table.show([(f"row {number}", 1.0) for number in range(10)], 0)
         await pilot.pause()
         assert lines(app)[5].split()[:3] == [":", "row", "4"], "no letter beside a word"
+        assert lines(app)[5].startswith(" : "), "a space before what follows"
 
 
 @pytest.mark.parametrize(

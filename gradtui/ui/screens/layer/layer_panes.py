@@ -22,6 +22,7 @@ from gradtui.runs.plane import read_units
 from gradtui.runs.reader import Run
 from gradtui.runs.summary import Floats, Summary
 from gradtui.runs.table import recent_rows
+from gradtui.ui.terminal.terminal_app import named_keys
 from gradtui.ui.widgets.cell_chart import palette_of
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.factor_chart import FactorChart, factor_readout, factor_signs
@@ -204,7 +205,8 @@ class LayerUnits(Vertical, can_focus=True):
         )
         if len(known) and known.max() - known.min() <= FLAT * max(1e-9, float(np.abs(known).max())):
             scale = f"{float(known.mean()):.3g} everywhere"
-        self.border_subtitle = f"{scale} · layer {view.index + 1:,} · ←→ other layers · D curves"
+        keys = named_keys(self.app, "←→ other layers · D curves")
+        self.border_subtitle = f"{scale} · layer {view.index + 1:,} · {keys}"
 
 
 FLAT = 1e-3

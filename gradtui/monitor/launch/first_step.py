@@ -27,6 +27,7 @@ from gradtui.monitor.launch.finding_command import run_command
 from gradtui.monitor.launch.options import LaunchOptions
 from gradtui.monitor.launch.output_log import OutputLog
 from gradtui.monitor.launch.process_objects import ProcessObjects, parameters_of
+from gradtui.monitor.session import WatchSession
 from gradtui.monitor.trial import this_trial
 from gradtui.monitor.variable_names import model_name, names_of, script_name
 from gradtui.monitor.watch import Probe, watch
@@ -54,6 +55,7 @@ class FirstSteps:
         self._watched: list[_Watched] = []
         self._loose: weakref.WeakKeyDictionary[Optimizer, nn.Module] = weakref.WeakKeyDictionary()
         self._run_count = 0
+        self._noted: set[Path] = set()
         self._output = OutputLog()
         # A process that was forked during a training records only its own trainings.
         os.register_at_fork(after_in_child=self._forget)
@@ -97,7 +99,9 @@ class FirstSteps:
         parameters = parameters_of(optimizer)
         survey = ProcessObjects()
         ours = [watched for watched in self._watched if watched.probe.guard.open]
-        if len(survey.sessions_on(parameters)) > sum(watched.moves(parameters) for watched in ours):
+        sessions = survey.sessions_on(parameters)
+        if len(sessions) > sum(watched.moves(parameters) for watched in ours):
+            self._write_notes(sessions)
             return
         for watched in ours:
             # Another optimizer replaces the recorded one or joins it: a new run records all of them.
@@ -154,21 +158,34 @@ class FirstSteps:
         end_with_process(self._end_output)
         self._watched.append(_Watched(probe, models))
         if probe.run is not None:
-            self._note(probe.run)
+            self._write_note(probe.run)
+            self._tell(probe.run)
             if this_trial() is None:
                 # What a trial prints is kept by the command that runs it.
                 self._output.keep_for(probe.run, lambda: probe.guard.open)
 
-    def _note(self, run: Path) -> None:
-        """Report a run: in the files for notes, and with one line.
+    def _write_notes(self, sessions: Sequence[WatchSession]) -> None:
+        """Note the runs that the script has begun by itself, so that the command shows and judges them too."""
+        for session in sessions:
+            if session.folder is not None:
+                self._write_note(session.folder)
 
-        On a terminal each process has such a line, elsewhere only the command itself: a script may read what the
-        processes print that it starts.
-        """
+    def _write_note(self, run: Path) -> None:
+        """Note a run in the files for notes, once."""
+        if run in self._noted:
+            return
+        self._noted.add(run)
         line = json.dumps({"run": str(run)}) + "\n"
         for file in self._options.notes:
             with contextlib.suppress(OSError), open(file, "a", encoding="utf-8") as notes:
                 notes.write(line)
+
+    def _tell(self, run: Path) -> None:
+        """Report a run with one line.
+
+        On a terminal each process has such a line, elsewhere only the command itself: a script may read what the
+        processes print that it starts.
+        """
         if self._run_count != 1 or sys.stderr is None or self._options.quiet:
             return
         if sys.stderr.isatty() or os.getpid() == self._options.told_by:
@@ -178,7 +195,9 @@ class FirstSteps:
         """End our run of an optimizer that the script has begun to watch by itself."""
         parameters = parameters_of(optimizer)
         ours = [watched for watched in self._watched if watched.moves(parameters)]
-        if len(ProcessObjects().sessions_on(parameters)) > len(ours):
+        sessions = ProcessObjects().sessions_on(parameters)
+        if len(sessions) > len(ours):
+            self._write_notes(sessions)
             for watched in ours:
                 watched.probe.close()
 

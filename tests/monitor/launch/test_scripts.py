@@ -288,10 +288,12 @@ def test_what_the_script_watches_itself_is_not_recorded_twice(folder: Folder) ->
                 net(torch.randn(5, 4)).square().mean().backward()
                 optimizer.step()
     """)
-    folder.python("train.py")
+    done = folder.python("train.py", options=("--every-step", "--fail-on", "nonfinite"))
     runs = folder.by_name()
     steps = {name: run.layers("grad_norm")[0].tolist() for name, run in runs.items()}
     assert steps.pop("mine") == list(range(1, 9))
     assert steps.pop("later") == list(range(1, 6))
     # What came before the script's own call is a run that ended there.
     assert list(steps.values()) == [[1, 2, 3]]
+    # The command knows the script's own run too, which --live shows and --fail-on judges.
+    assert "-mine and 1 more" in done.stderr

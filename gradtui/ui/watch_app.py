@@ -73,7 +73,7 @@ class OutputScreen(ModalScreen[None], OneAnswer[None]):
     def __init__(self, command: LiveCommand) -> None:
         super().__init__()
         self.command = command
-        self._shown: tuple[list[str], int | None] = ([], -1)
+        self._shown: tuple[list[str], int | None, bool] = ([], -1, False)
 
     def compose(self) -> ComposeResult:
         """Yield the lines."""
@@ -86,13 +86,14 @@ class OutputScreen(ModalScreen[None], OneAnswer[None]):
         self.set_interval(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        now = last_lines(self.command.output), self.command.poll()
+        now = last_lines(self.command.output), self.command.poll(), self.command.first_run() is not None
         if now == self._shown:
             return
-        lines, code = self._shown = now
+        lines, code, begun = self._shown = now
         frame = self.query_one(TextFrame)
         at_end = frame.scroll_offset.y >= frame.max_scroll_y - 1
-        frame.keys = "ctrl+c interrupts it · esc shows the run · q leaves" if code is None else _ended(code)
+        what = "esc shows the run" if begun else "its run opens at its first step"
+        frame.keys = f"ctrl+c interrupts it · {what} · q leaves" if code is None else _ended(code)
         self.query_one(Static).update(Content("\n".join(lines) or "It has printed nothing yet."))
         if at_end:
             frame.scroll_end(animate=False)

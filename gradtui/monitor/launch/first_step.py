@@ -67,7 +67,7 @@ class FirstSteps:
     def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """Handle the step that an optimizer is about to take."""
         known = self._known.get(id(optimizer))
-        if known is not None and known.hooks == len(optimizer._optimizer_step_pre_hooks):
+        if known is not None and known.hooks == optimizer._optimizer_step_pre_hooks.keys():
             return
         try:
             if known is None:
@@ -91,7 +91,7 @@ class FirstSteps:
     def _remember(self, optimizer: Optimizer) -> None:
         number, known = id(optimizer), self._known
         reference = weakref.ref(optimizer, lambda _: known.pop(number, None))
-        known[number] = _HandledOptimizer(reference, len(optimizer._optimizer_step_pre_hooks))
+        known[number] = _HandledOptimizer(reference, frozenset(optimizer._optimizer_step_pre_hooks))
 
     def _first_step(self, optimizer: Optimizer) -> None:
         if self._run_count >= MOST_RUNS or is_no_training_of_its_own(optimizer):
@@ -194,7 +194,7 @@ class FirstSteps:
     def _leave_to_script(self, optimizer: Optimizer) -> None:
         """End our run of an optimizer that the script has begun to watch by itself."""
         parameters = parameters_of(optimizer)
-        ours = [watched for watched in self._watched if watched.moves(parameters)]
+        ours = [one for one in self._watched if one.probe.guard.open and one.moves(parameters)]
         sessions = ProcessObjects().sessions_on(parameters)
         if len(sessions) > len(ours):
             self._write_notes(sessions)
@@ -203,9 +203,9 @@ class FirstSteps:
 
 
 class _HandledOptimizer:
-    """A _HandledOptimizer is an optimizer after its first step, with the number of its step hooks at that step."""
+    """A _HandledOptimizer is an optimizer after its first step, with the ids of its step hooks at that step."""
 
-    def __init__(self, reference: weakref.ref[Optimizer], hooks: int) -> None:
+    def __init__(self, reference: weakref.ref[Optimizer], hooks: frozenset[int]) -> None:
         self.reference = reference
         self.hooks = hooks
 

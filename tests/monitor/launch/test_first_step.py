@@ -18,7 +18,7 @@ import gradtui
 from gradtui.monitor.guard import WatchWarning
 from gradtui.monitor.launch.early_passes import EarlyPasses
 from gradtui.monitor.launch.first_step import MOST_RUNS, FirstSteps
-from gradtui.monitor.launch.options import LaunchOptions
+from gradtui.monitor.launch.options import LaunchOptions, read_notes
 from gradtui.monitor.launch.process_objects import ProcessObjects
 from gradtui.monitor.variable_names import names_of, script_name
 from gradtui.runs.library import list_runs
@@ -327,3 +327,27 @@ def test_a_weight_that_was_replaced_is_no_part_of_its_own_and_fabric_adds_no_nam
     (run,) = recording.runs()
     assert run.name.endswith("· Sequential")
     assert run.layer_names == ["0", "2"]
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["from the first step on", "later"])
+def test_a_run_that_the_script_records_by_itself_is_noted_once(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    notes = tmp_path / "notes"
+    notes.touch()
+    recording = Recording(home, notes=(str(notes),))
+    model = net()
+    optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[0], model[2])]
+    try:
+        if later:
+            train(model, *optimizers)
+        with gradtui.watch(model, optimizers, name="mine") as probe:
+            train(model, *optimizers)
+        noted = [Path(note["run"]) for note in read_notes(notes)]
+        assert noted.count(Path(str(probe.run))) == 1
+        assert noted[-1] == probe.run
+        assert len(noted) == len(recording.runs()) == (2 if later else 1)
+    finally:
+        recording.end()

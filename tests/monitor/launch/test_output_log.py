@@ -59,6 +59,8 @@ def test_streams_stay_and_their_text_is_kept(tmp_path: Path) -> None:
     assert process.wait() == 1
     lines = ["step 0 é | step 1 é | step 2 é | ", "True TextIOWrapper True True False 1", "one", "two"]
     assert shown.decode() == "".join(f"{line}\r\n" for line in lines)
+    first, _, error = error.partition(b"\n")
+    assert first.startswith(b"gradtui: recording ")
     assert error.startswith(b"\r0 of 2\r1 of 2\r2 of 2\nTraceback (most recent call last):\n")
     (info,) = list_runs(tmp_path / "runs")
     kept = gradtui.open_run(info.run).log_tail(100)

@@ -30,7 +30,7 @@ def test_the_text_beneath_a_field_is_its_own() -> None:
     assert field(spec.Data, "source").doc.endswith(
         "text, idx (MNIST's format), cifar10 and npz are read from `path`."
     )
-    assert field(spec.Cures, "l2").doc.startswith("Penalty l2/2")
+    assert field(spec.Cures, "l2").doc.startswith("Penalty on weights (not biases)")
 
 
 def test_fields_have_kind_bounds_and_default() -> None:

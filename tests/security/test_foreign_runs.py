@@ -168,7 +168,7 @@ def test_recorded_shape_is_the_one_of_the_net(tmp_path: Path) -> None:
     wider = set_fields(experiment, {"net.0.width": 32, "optimizer.lr": 0.5})
     assert net_shape(wider).layers[0].parameters == 20 * 32 + 32
     moved = set_fields(experiment, {"data.path": str(tmp_path / "other")})
-    with pytest.raises(ValueError, match="other no such file"):
+    with pytest.raises(ValueError, match="other does not exist"):
         # Another file is the person's own choice, and is opened.
         net_shape(moved)
     assert to_dict(experiment) == to_dict(from_dict(to_dict(experiment)))

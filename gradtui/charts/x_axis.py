@@ -113,7 +113,7 @@ class XAxis:
         """Return what the title of a chart says of the axis; "" for the steps, which need no word."""
         if not self.log:
             return "" if self.what == STEP else f"by {self.what}"
-        return f"by {self.what}, log"
+        return f"by log {self.what}"
 
     def _value(self, place: float) -> float:
         return 10.0 ** min(place, 300.0) if self.log else place

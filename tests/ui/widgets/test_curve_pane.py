@@ -400,7 +400,7 @@ async def test_x_goes_through_step_time_and_the_numbers_that_rise(tmp_path: Path
             assert app.plot.cursor == 500_000
             assert "step 500,000" in app.text
             assert frame.place(500_000) is not None
-        names = ["step, log", "time", "time, log", "tokens", "tokens, log", "epoch", "epoch, log"]
+        names = ["log step", "time", "log time", "tokens", "log tokens", "epoch", "log epoch"]
         assert titles == [*(f"Loss · by {name}" for name in names), "Loss"]
         assert places["step", True] == pytest.approx(np.log10(500_000))
         assert places["time", False] == pytest.approx(9000, rel=1e-3)

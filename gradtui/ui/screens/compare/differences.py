@@ -58,7 +58,7 @@ def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
     ]
     figures: dict[str, Callable[[ComparedRun], str]] = {
         "step": lambda entry: f"{entry.newest:,}",
-        "loss": partial(_figure, name="loss", form=words.number),
+        "mean loss": partial(_figure, name="loss", form=words.number),
         "train": partial(_figure, name="accuracy", form=words.percent),
         "test": partial(_figure, name="test_accuracy", form=words.percent),
         "step time": partial(_figure, name="seconds", form=words.step_time),
@@ -178,8 +178,8 @@ class Differences(VerticalScroll, can_focus=True):
 
     HELP = (
         "## Differences\n\n"
-        "At the top is the result of each run; below it are the fields of the experiments that are not the same in "
-        "all runs. `↑ ↓` scroll, and `z` shows the table on the full screen."
+        "At the top is the result of each run, with the mean loss of its last 20 steps. Below it are the fields of the "
+        "experiments that are not the same in all runs. `↑ ↓` scroll, and `z` shows the table on the full screen."
     )
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = "Differences { scrollbar-size-vertical: 1; padding: 0 1; }"
@@ -204,6 +204,8 @@ class Differences(VerticalScroll, can_focus=True):
         known = sum(experiment is not None for experiment in experiments)
         if fields:
             table.note = ""
+        elif len(entries) == 1:
+            table.note = "Only one is shown, so there is nothing to compare."
         elif known < 2:
             given = sum(map(bool, configs)) > 1
             table.note = (

@@ -125,7 +125,7 @@ async def test_runs_that_differ_in_their_seed_are_offered_grouped_drawn_and_part
         assert "2 of 5 diverged" in screen_text(app).splitlines()[0]
         table = compared.query_one(DifferenceTable)
         await until(
-            pilot, lambda: any(" ± " in line.values[0] for line in table.figures if line.field == "loss")
+            pilot, lambda: any(" ± " in line.values[0] for line in table.figures if line.field == "mean loss")
         )
         assert table.figures[0].values == ("✖ 2 of 5 diverged",)
         # At an earlier step, all runs show that step.

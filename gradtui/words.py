@@ -200,6 +200,10 @@ def duration(seconds: float | None) -> str:
     return f"{amount:.2f} {unit}" if amount < 1 else f"{amount:.{1 if amount < 10 else 0}f} {unit}"
 
 
+FRACTION = (0.0, 1.0)
+"""The range of a fraction, such as an accuracy, which is written in percent."""
+
+
 def percent(share: float | None) -> str:
     """Return a fraction in percent; a dash for None."""
     return "–" if share is None else f"{share:.1%}"

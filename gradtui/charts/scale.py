@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradtui.charts.layer_axis import Floats
+from gradtui.words import FRACTION
 
 ScaleKind = Literal["log", "linear"]
 
@@ -23,9 +24,6 @@ UPDATES_UNTIL_SHRINK = 50
 _FARTHEST = {"log": 99.0, "linear": 1e100}
 """Values beyond this are drawn at the edge: their labels would need more than five characters, and the difference of
 two of them could overflow."""
-
-FRACTION = (0.0, 1.0)
-"""The ends of the axis of a fraction, such as an accuracy."""
 
 ZERO_SIZE = 1e-100
 """Values smaller than this are 0 on a linear axis."""

@@ -13,7 +13,6 @@ from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart
 from gradtui.report.output import Paper
 from gradtui.study.chart_data import (
-    FRACTION,
     OUTCOMES,
     BarChart,
     Chart,
@@ -22,7 +21,7 @@ from gradtui.study.chart_data import (
     StudyCurve,
     TheoryBorder,
 )
-from gradtui.words import value_in_words
+from gradtui.words import FRACTION, value_in_words
 
 CURVES_HEIGHT = 16
 MOST_NAME_WIDTH = 34

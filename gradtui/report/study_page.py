@@ -16,7 +16,7 @@ from gradtui.report.run_json import run_object
 from gradtui.report.study_charts import chart_lines
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
-from gradtui.study.chart_data import FRACTION, SHARES, number_in
+from gradtui.study.chart_data import number_in, range_of
 from gradtui.study.results import table
 from gradtui.study.state import Ranked, StudyRow, StudyState
 from gradtui.words import ratio, seconds, several
@@ -155,9 +155,7 @@ def _spread(figure: dict[str, Any] | None, name: str) -> str:
     mean, low, high = figure["mean"], figure["min"], figure["max"]
     if name in ("drop", "lag_drop"):
         return ratio(mean)
-    told, least, most = (
-        number_in(FRACTION if name in SHARES else None, value) for value in (mean, low, high)
-    )
+    told, least, most = (number_in(range_of(name), value) for value in (mean, low, high))
     return told if low == high else f"{told} ({least} … {most})"
 
 

@@ -18,9 +18,7 @@ from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.experiment.toml import field_at
 from gradtui.study.chart_data import (
-    FRACTION,
     OUTCOMES,
-    SHARES,
     Bar,
     BarChart,
     Chart,
@@ -28,6 +26,7 @@ from gradtui.study.chart_data import (
     MapChart,
     StudyCurve,
     TheoryBorder,
+    range_of,
 )
 from gradtui.study.plan import Member, axes_of
 from gradtui.study.spec import CHANGE, DEPTH, Quantity, StudySpec
@@ -104,7 +103,7 @@ class ChartBuilder:
             tuple(lines),
             compare.log_x,
             compare.log_y and quantity not in LOGARITHMS,
-            FRACTION if quantity in SHARES else None,
+            range_of(quantity),
         )
 
     def _bars(self, quantity: Quantity, rows: Sequence[StudyRow], ranked: Sequence[Ranked]) -> BarChart:
@@ -118,7 +117,7 @@ class ChartBuilder:
         place = {one.change: index for index, one in enumerate(ranked)}
         # The baseline is first; changes that have not ended follow the ranked ones, in the study's order.
         bars = [*bars[:1], *sorted(bars[1:], key=lambda bar: place.get(bar.name, len(place)))]
-        span = FRACTION if quantity in SHARES else None
+        span = range_of(quantity)
         log = self._spec.compare.log_y and quantity not in LOGARITHMS
         # The numbers of bars are written as in tables, not as logarithms.
         title = self._title(quantity).replace(LOGARITHM_OF, "")
@@ -145,7 +144,7 @@ class ChartBuilder:
             self._theory(x, y) if quantity == "outcome" else (),
             compare.log_x,
             compare.log_y,
-            FRACTION if quantity in SHARES else None,
+            range_of(quantity),
         )
 
     def _theory(self, x: Sequence[Any], y: Sequence[Any]) -> tuple[TheoryBorder, ...]:

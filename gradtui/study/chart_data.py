@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradtui.words import plain_exponents, ratio
+from gradtui.words import FRACTION, percent, plain_exponents, ratio
 
 Floats = NDArray[np.float64]
 
@@ -117,10 +117,12 @@ Chart = LineChart | BarChart | MapChart
 SHARES = ("train_accuracy", "test_accuracy")
 """The quantities that are fractions."""
 
-FRACTION = (0.0, 1.0)
-"""The range of an accuracy, which is written in percent as in all lists."""
+
+def range_of(quantity: str) -> tuple[float, float] | None:
+    """Return the range of a quantity; None where it has no ends."""
+    return FRACTION if quantity in SHARES else None
 
 
 def number_in(range_: tuple[float, float] | None, value: float) -> str:
     """Return a value of a chart as people write it: a fraction in percent, anything else in three digits."""
-    return f"{value:.1%}" if range_ == FRACTION else plain_exponents(f"{value:.3g}")
+    return percent(value) if range_ == FRACTION else plain_exponents(f"{value:.3g}")

@@ -18,7 +18,7 @@ from gradtui.diagnosis.findings import Finding
 from gradtui.experiment import to_dict
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
-from gradtui.study.chart_data import FRACTION, SHARES, number_in
+from gradtui.study.chart_data import number_in, range_of
 from gradtui.study.plan import Member, axes_of
 from gradtui.study.spec import DEPTH, Quantity, StudySpec
 from gradtui.study.state import StudyFinding, StudyRow
@@ -112,7 +112,7 @@ def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
         best = min(shallower, key=lambda depth: _mean(at_depth[depth], "loss"))
 
     def both(name: Quantity) -> str:
-        span = FRACTION if name in SHARES else None
+        span = range_of(name)
         return " to ".join(number_in(span, _mean(at_depth[depth], name)) for depth in (best, deep))
 
     what = (

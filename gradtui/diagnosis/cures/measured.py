@@ -18,7 +18,7 @@ class Measured:
     largest_update: float = NAN
     """The largest update-to-weight ratio of the run."""
     raised: bool = False
-    """Whether somebody raised the learning rate above the experiment's during the training."""
+    """Whether a person raised the learning rate above the experiment's during the training."""
     start: float = NAN
     """The decades from the last to the first layer at the first step: the drop of the profile."""
     steep: bool = False

@@ -22,15 +22,7 @@ from gradtui.words import printable, ratio
 def entry_columns() -> tuple[Column[StudyEntry], ...]:
     """Return the columns of the list of studies."""
     return (
-        Column(
-            "name",
-            "study",
-            lambda entry: Content.styled(printable(entry.spec.name), "bold"),
-            16,
-            24,
-            rank=0,
-            middle=True,
-        ),
+        Column("name", "study", _study_name, 16, 24, rank=0, middle=True),
         Column("state", "runs", _trained, 14, rank=1),
         Column("kind", "chart", lambda entry: entry.spec.compare.kind, 8, rank=4),
         Column("about", "question", _about, 40, 160, rank=2, wraps=True),

@@ -24,6 +24,11 @@ class Explanation:
     helps: str
     """What helps."""
 
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Return the texts in their order, each with the word that stands before it on the screen."""
+        return ("Why", self.what), ("Signs", self.signs), ("Helps", self.helps)
+
 
 @dataclass(frozen=True)
 class FindingCode:

@@ -134,8 +134,4 @@ def _finding(finding: Finding) -> list[Paragraph]:
 
 
 def _general(explanation: Explanation) -> list[Paragraph]:
-    return [
-        Paragraph(Content(explanation.what), "Why"),
-        Paragraph(Content(explanation.signs), "Signs"),
-        Paragraph(Content(explanation.helps), "Helps"),
-    ]
+    return [Paragraph(Content(said), label) for label, said in explanation.parts]

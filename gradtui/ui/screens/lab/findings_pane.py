@@ -188,7 +188,6 @@ def _describe(finding: Finding, columns: int, *, code: bool, explained: bool) ->
             text += code_text(cure, columns) + "\n"
     explanation = EXPLANATIONS.get(finding.code) if explained else None
     if explanation is not None:
-        parts = (("Why", explanation.what), ("Signs", explanation.signs), ("Helps", explanation.helps))
-        for label, said in parts:
+        for label, said in explanation.parts:
             text += Content.assemble((f"\n{label}\n", "bold $accent"), said, "\n")
     return text

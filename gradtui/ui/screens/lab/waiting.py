@@ -61,7 +61,8 @@ class WaitingNote(Static):
 
     def _count(self) -> None:
         passed = time.monotonic() - self._since
-        if self._since and passed >= QUICK_SECONDS:
+        # While charts are shown instead, each update would lay out the screen for nothing.
+        if self._since and passed >= QUICK_SECONDS and self.is_on_screen:
             self.update(self._said + f" {passed:.0f} s")
 
 

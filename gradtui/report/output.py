@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WIDEST_PAGE = 100
 """The most columns of a page."""
+LEAST_ROOM = 12
+"""The fewest columns in which the last cell of a row is broken into lines."""
 UNDER = "    "
 """The indent of the further lines of a row."""
 
@@ -83,15 +85,31 @@ def plain_line(line: Text) -> Text:
     return Text(text, line.style, spans=line.spans)
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], columns: int | None = None) -> list[str]:
     """Return rows of equally many cells as lines, with columns two spaces apart; the last may be of any length.
 
     They are plain lines without a drawn grid, so grep, cut and narrow windows do not break them.
+
+    Args:
+        rows: the rows of cells.
+        columns: the width in which the last cell is broken. It goes on below itself, so a row can be several lines.
     """
     rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    padded = ([f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)] for row in rows)
-    return ["  ".join(cells).rstrip() for cells in padded]
+    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = columns - before if columns is not None else 0
+    lines = []
+    for *cells, last in rows:
+        start = "".join(f"{cell:<{width}}  " for cell, width in zip(cells, widths, strict=False))
+        parts = (
+            textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False)
+            if room >= LEAST_ROOM
+            else [last]
+        )
+        lines += [
+            f"{start if n == 0 else ' ' * before}{part}".rstrip() for n, part in enumerate(parts or [""])
+        ]
+    return lines
 
 
 def wrapped(line: str) -> str:
@@ -114,14 +132,8 @@ def wrapped(line: str) -> str:
 def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows in aligned columns to stdout; in a terminal, what does not fit continues on the next line."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    if width and rows and len(rows[0]) > 2:
-        print("\n".join(_stacked(rows, width)))
-        return
-    lines = list(aligned(rows))
-    for line, row in zip(lines, rows, strict=True):
-        if width and len(line) > width:
-            under = " " * (len(line) - len(plain(row[-1])))
-            line = "\n".join(textwrap.wrap(line, width, subsequent_indent=under, break_long_words=False))
+    lines = _stacked(rows, width) if width and rows and len(rows[0]) > 2 else aligned(rows, width or None)
+    for line in lines:
         print(line)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from gradtui.diagnosis.outcome import Outcome, Verdict
-from gradtui.report.output import aligned
+from gradtui.report.output import Paper, aligned
 from gradtui.runs.library import profile_of
 from gradtui.words import blocks
 
@@ -52,13 +53,15 @@ def ranking_rows(
     return [("", "", *heads, LONG_TITLE if long else SHORT_TITLE, ""), *rows]
 
 
-def ranking_lines(first: str, rows: Sequence[Sequence[str]]) -> Iterator[Text]:
+def ranking_lines(first: str, rows: Sequence[Sequence[str]], paper: Paper) -> Iterator[Text]:
     """Yield the table of such rows under its title; first: the name of the unchanged training."""
     yield Text(f"Ranked by what was measured, against {first}", "bold")
-    yield from heading_and_rows(rows)
+    yield from heading_and_rows(rows, paper)
 
 
-def heading_and_rows(rows: Sequence[Sequence[str]]) -> Iterator[Text]:
+def heading_and_rows(rows: Sequence[Sequence[str]], paper: Paper) -> Iterator[Text]:
     """Yield rows in aligned columns, the first as the heading."""
-    for number, line in enumerate(aligned(rows)):
+    # Another program reads one row a line.
+    columns = paper.width if sys.stdout.isatty() else None
+    for number, line in enumerate(aligned(rows, columns)):
         yield Text(line, "dim" if number == 0 else "")

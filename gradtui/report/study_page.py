@@ -33,7 +33,7 @@ def print_study(state: StudyState) -> None:
         headline(state),
         chart_lines(state.charts, paper),
         _findings(state, paper),
-        _ranking(state, paper) if state.ranked else _table(state),
+        _ranking(state, paper) if state.ranked else _table(state, paper),
         _remarks(state),
         _where(state),
     )
@@ -59,7 +59,7 @@ def _findings(state: StudyState, paper: Paper) -> Iterator[Text]:
 
 
 def _ranking(state: StudyState, paper: Paper) -> Iterator[Text]:
-    yield from ranking_lines(state.rows[0].member.change, ranking_of(state, ascii=paper.ascii))
+    yield from ranking_lines(state.rows[0].member.change, ranking_of(state, ascii=paper.ascii), paper)
 
 
 def ranking_of(state: StudyState, *, ascii: bool = False) -> list[tuple[str, ...]]:
@@ -91,11 +91,11 @@ def ranking_of(state: StudyState, *, ascii: bool = False) -> list[tuple[str, ...
     )
 
 
-def _table(state: StudyState) -> Iterator[Text]:
+def _table(state: StudyState, paper: Paper) -> Iterator[Text]:
     rows = table_rows(state)
     if not rows:
         return
-    yield from heading_and_rows(rows[: MOST_ROWS + 1])
+    yield from heading_and_rows(rows[: MOST_ROWS + 1], paper)
     if len(rows) > MOST_ROWS + 1:
         yield Text(f"… and {len(rows) - MOST_ROWS - 1} more; --csv FILE writes all", "dim")
 

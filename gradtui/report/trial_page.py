@@ -78,7 +78,7 @@ def _table(comparison: Comparison, paper: Paper, *, named: bool) -> Iterator[Tex
         lambda change: runs[change].gradients,
         ascii=paper.ascii,
     )
-    yield from ranking_lines(first, rows)
+    yield from ranking_lines(first, rows, paper)
 
 
 def _profiles(comparison: Comparison, paper: Paper) -> Iterator[Text]:

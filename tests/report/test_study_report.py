@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradtui.report.output import Paper, to_json
+from gradtui.report.ranking_table import ranking_lines
 from gradtui.report.study_charts import series, study_chart
 from gradtui.report.study_page import print_study, study_object
 from gradtui.report.study_svg import svg_of
@@ -141,6 +142,19 @@ def test_page_of_a_study_without_a_grid_prints_a_ranking(capsys: pytest.CaptureF
     assert "ReLU + He initialisation" in ranked
     assert "95.0%" in ranked
     assert ranked.endswith("fixed")
+
+
+def test_in_a_terminal_a_ranking_goes_on_below_its_last_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    rows = [
+        ("", "", "loss", "gradient", ""),
+        ("1", "init=he", "2 → NaN", "×××", "not fixed: exploding, nonfinite, flat"),
+    ]
+    lines = [line.plain for line in ranking_lines("unchanged", rows, Paper(60, colour=False, ascii=False))]
+    assert lines[2:] == [
+        "1  init=he  2 → NaN  ×××       not fixed: exploding,",
+        "                               nonfinite, flat",
+    ]
 
 
 def test_json_object_holds_runs_table_findings_and_ranking() -> None:

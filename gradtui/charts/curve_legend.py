@@ -60,10 +60,11 @@ def draw_curve_legend(
     cursor: float | None,
     over: float,
     top: int,
-) -> None:
+) -> bool:
     """Write the longest legend that hides nothing, or else the shortest where it hides least and no end of a curve.
 
     Nothing is written where no legend fits. Where there is no room for all curves of one run, its first is named.
+    Return whether all curves are named.
 
     Args:
         cells: the chart.
@@ -112,11 +113,12 @@ def draw_curve_legend(
         if not min(hidden):
             break
     if found is None:
-        return
+        return False
     lines, wide, row, column = found
     for index, line in enumerate(lines):
         cells.write(row + index, column, " " + (line.sign + line.text).ljust(wide - 1), line.ink)
         cells.write(row + index, column + 1, line.sign, line.sign_ink)
+    return lines is not alone
 
 
 def _end_of(frame: CurveFrame, curve: Curve) -> tuple[int, int] | None:

@@ -105,8 +105,11 @@ def draw_over(
     marks: CurveMarks = NO_MARKS,
     cursor: float | None = None,
     legend: bool = True,
-) -> Cells:
-    """Return the chart: the layer with its x axis, the marks, the cursor and the values there."""
+) -> tuple[Cells, bool]:
+    """Return the chart: the layer with its x axis, the marks, the cursor and the values there.
+
+    Return also whether its legend names all curves.
+    """
     cells, frame = layer.cells.copy(), layer.frame
     place = None if cursor is None else frame.place(cursor)
     if place is not None:
@@ -116,19 +119,18 @@ def draw_over(
         cells.ink[: frame.top + frame.rows, GUTTER + place][blank] = TEXT
         cells.fill[: frame.top + frame.rows, GUTTER + place] = CURSOR
     draw_x_axis(cells, frame, palette, cursor, layer.breaks)
-    if legend:
-        draw_curve_legend(
-            cells,
-            layer.cells,
-            frame,
-            layer.curves,
-            palette,
-            cursor=cursor,
-            over=layer.over,
-            top=1 if marks else frame.top,
-        )
+    named = legend and draw_curve_legend(
+        cells,
+        layer.cells,
+        frame,
+        layer.curves,
+        palette,
+        cursor=cursor,
+        over=layer.over,
+        top=1 if marks else frame.top,
+    )
     draw_marks(cells, frame, marks, palette)
-    return cells
+    return cells, named
 
 
 def draw_curves(
@@ -148,7 +150,7 @@ def draw_curves(
     layer = draw_layer(height, width, series, palette, CurveView(log=log, x_end=x_end, y_range=y_range))
     if layer is None:
         return False
-    drawn = draw_over(layer, palette)
+    drawn, _ = draw_over(layer, palette)
     cells.codes[:], cells.ink[:], cells.fill[:] = drawn.codes, drawn.ink, drawn.fill
     return True
 

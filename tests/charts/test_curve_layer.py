@@ -34,7 +34,7 @@ def layer_of(
 
 
 def text_of(layer: CurveLayer, palette: Palette = TRUE, **over: object) -> list[str]:
-    return lines(draw_over(layer, palette, **over))  # type: ignore[arg-type]
+    return lines(draw_over(layer, palette, **over)[0])  # type: ignore[arg-type]
 
 
 def inked(cells: Cells, ink: int) -> np.ndarray:
@@ -66,14 +66,14 @@ def test_before_the_first_value_the_legend_shows_none() -> None:
 def test_the_legend_shows_a_gap_at_the_cursor_in_red() -> None:
     y = LOSS.copy()
     y[200:220] = nan
-    cells = draw_over(layer_of(CurveData("batch", STEPS, y)), TRUE, cursor=210.0)
+    cells, _ = draw_over(layer_of(CurveData("batch", STEPS, y)), TRUE, cursor=210.0)
     row = next(row for row, text in enumerate(lines(cells)) if "batch NaN" in text)
     assert cells.ink[row, lines(cells)[row].index("NaN")] == ALERT
 
 
 def test_the_cursor_is_a_thin_line_that_hides_no_curve() -> None:
     layer = layer_of(BATCH, TEST)
-    cells = draw_over(layer, TRUE, cursor=250.0)
+    cells, _ = draw_over(layer, TRUE, cursor=250.0)
     place = layer.frame.place(250.0)
     assert place is not None
     column = "".join(line[GUTTER + place] for line in lines(cells)[:-1])

@@ -28,7 +28,7 @@ def runs(*ends: float) -> list[CurveData]:
 def drawn(series: list[CurveData], palette: object = COLOURS) -> Cells:
     layer = draw_layer(12, 60, series, palette, CurveView())  # type: ignore[arg-type]
     assert layer is not None
-    return draw_over(layer, palette, legend=False)  # type: ignore[arg-type]
+    return draw_over(layer, palette, legend=False)[0]  # type: ignore[arg-type]
 
 
 def rows_of(cells: Cells, letter: str) -> list[int]:
@@ -122,12 +122,16 @@ def test_a_chart_without_room_for_all_curves_names_the_first() -> None:
     ]
     layer = draw_layer(5, 70, series, NONE, CurveView())
     assert layer is not None
-    text = "\n".join(draw_over(layer, NONE).text(row) for row in range(5))
+    cells, named = draw_over(layer, NONE)
+    text = "\n".join(map(cells.text, range(5)))
+    assert not named
     assert "batch 0" in text
     assert "train" not in text
     layer = draw_layer(12, 70, series, NONE, CurveView())
     assert layer is not None
-    text = "\n".join(draw_over(layer, NONE).text(row) for row in range(12))
+    cells, named = draw_over(layer, NONE)
+    text = "\n".join(map(cells.text, range(12)))
+    assert named
     assert all(f"{name} {at}" in text for at, name in enumerate(("batch", "train", "test")))
 
 
@@ -145,7 +149,7 @@ def test_no_legend_lies_over_the_end_of_a_curve(width: int, ends: list[float], l
     ]
     layer = draw_layer(12, width, series, COLOURS, CurveView())
     assert layer is not None
-    bare, told = (draw_over(layer, COLOURS, legend=legend) for legend in (False, True))
+    bare, told = (draw_over(layer, COLOURS, legend=legend)[0] for legend in (False, True))
     for curve in layer.curves:
         row, column = _end_of(layer.frame, curve) or (0, 0)
         assert told.codes[row, column] == bare.codes[row, column]

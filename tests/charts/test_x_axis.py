@@ -87,7 +87,7 @@ def test_the_cursor_marks_and_window_are_at_their_steps_over_time() -> None:
     assert frame.place(50) == pytest.approx((frame.columns - 1) / 10, abs=1)
     marks = CurveMarks((CurveMark(50, "paused", "paused"),))
     assert marks_at(frame, marks, 50) == ["paused"]
-    drawn = lines(draw_over(layer, TRUE, marks=marks, cursor=50))
+    drawn = lines(draw_over(layer, TRUE, marks=marks, cursor=50)[0])
     assert "▲50s" in drawn[-1], "the axis is labelled with the time"
     assert any("step 50" in line for line in drawn), "the legend with the step"
     # A key moves by columns, which are steps of time, and by one step at least.

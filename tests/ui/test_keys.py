@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import itertools
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.text import Text
 from textual.actions import parse
 from textual.binding import Binding
 from textual.command import CommandPalette
@@ -14,7 +22,7 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.key_actions import key_actions
 from gradtui.ui.keys import LAB_KEYS
-from gradtui.ui.screens.help import KeysScreen, KeyTable
+from gradtui.ui.screens.help import KeysScreen, KeyTable, SideBySide
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
@@ -82,7 +90,24 @@ async def test_keys_that_do_the_same_stand_together() -> None:
         assert keys["← h"] == "fewer blocks"
         assert keys["K shift+↑"] == "move up"
         await pilot.press("end")
-        await until(pilot, lambda: "↑ k" in screen_text(app).replace("\xa0", " "))
+        await until(pilot, lambda: "↑ k" in screen_text(app))
+
+
+@given(
+    entries=st.lists(st.tuples(st.text("abc+ ↑", max_size=9), st.text("xyz ", max_size=14)), max_size=12),
+    width=st.integers(26, 60),
+)
+def test_an_entry_of_the_keys_that_move_is_never_broken(entries: list[tuple[str, str]], width: int) -> None:
+    texts = [f"<{keys} {word}>" for keys, word in entries]
+    console = Console(width=width, file=io.StringIO())
+    lines = [
+        "".join(part.text for part in line) for line in console.render_lines(SideBySide([*map(Text, texts)]))
+    ]
+    assert [part for line in lines for part in re.findall("<.*?>", line)] == texts
+    for line, after in itertools.pairwise(lines):
+        first = re.match("<.*?>", after)
+        assert first is not None
+        assert len(line.rstrip()) + SideBySide.GAP + len(first[0]) > width, "a line ends where it is full"
 
 
 async def test_all_keys_of_the_lab_are_listed_hidden_ones_and_their_tooltips_too(make_run: MakeRun) -> None:

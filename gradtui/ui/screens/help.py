@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
-from rich.console import Group
+from rich.console import Console, ConsoleOptions, Group
+from rich.console import RenderResult as RichLines
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult, RenderResult
@@ -74,6 +75,28 @@ from which a training continues.
 """
 
 
+class SideBySide:
+    """SideBySide writes entries behind one another and begins a new line before one that has no room, so that only an
+    entry longer than a whole line is broken.
+    """
+
+    GAP = 3
+    """The blanks between two entries."""
+
+    def __init__(self, entries: Sequence[Text]) -> None:
+        self.entries = entries
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RichLines:
+        """Yield the lines."""
+        line = Text()
+        for entry in self.entries:
+            if line and line.cell_len + self.GAP + entry.cell_len > options.max_width:
+                yield line
+                line = Text()
+            line += Text(" " * self.GAP) + entry if line else entry
+        yield line
+
+
 class KeyTable(Widget):
     """A KeyTable lists one group of keys: each key, what it does, and its tooltip; or, side by side, keys that move."""
 
@@ -107,14 +130,11 @@ class KeyTable(Widget):
             for part in ("title", "key", "tooltip")
         )
         if self.close:
-            text = Text()
-            for action in self.actions:
-                # An entry is never broken between its key and its word.
-                words = f"{' '.join(action.keys)}\xa0{action.description}".replace(" ", "\xa0")
-                entry = Text(f"{words}   ")
-                entry.stylize(key, 0, len(" ".join(action.keys)))
-                text += entry
-            return Group(Text(self.group_title, title), text)
+            entries = [
+                Text.assemble((" ".join(action.keys), key), f" {action.description}")
+                for action in self.actions
+            ]
+            return Group(Text(self.group_title, title), SideBySide(entries))
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         # Each group has columns of its own width: a long name in one leaves the sentences of the others their room.
         table.add_column(

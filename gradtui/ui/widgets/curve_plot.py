@@ -161,11 +161,9 @@ class CurvePlot(CellChart):
         """Draw the curves with what lies over them, or the placeholder where there is nothing to draw."""
         layer = self._drawn_layer(height, width, palette)
         if layer is not None:
-            cells = draw_over(
+            cells, self._names_all = draw_over(
                 layer, palette, marks=self._shown[2], cursor=self.cursor, legend=self.has_legend
             )
-            text = "\n".join(map(cells.text, range(height)))
-            self._names_all = all(curve.name in text for curve in layer.curves)
             return cells
         cells = Cells(height, width)
         ready = self._shown[0] and "plotext" in sys.modules and not self._importing

@@ -159,14 +159,14 @@ def mean_and_spread(group: RunGroup, key: str) -> tuple[float | None, float | No
     return (statistics.fmean(values), statistics.pstdev(values)) if values else (None, None)
 
 
-def figures_of(group: RunGroup, forms: Mapping[str, Callable[[float], str]]) -> str:
-    """Return the means with their spreads in words, for each number of RunSummary that has a form."""
+def figures_of(group: RunGroup, forms: Mapping[str, Callable[[float], str]]) -> list[str]:
+    """Return the mean with its spread in words, for each number of RunSummary that has a form."""
     parts = []
     for key, form in forms.items():
         mean, spread = mean_and_spread(group, key)
         if mean is not None and spread is not None:
             parts.append(f"{'time' if key == 'seconds' else key} {form(mean)} ± {form(spread)}")
-    return " · ".join(parts)
+    return parts
 
 
 def siblings(info: RunInfo, runs: Iterable[RunInfo]) -> list[RunInfo]:

@@ -116,6 +116,14 @@ class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
         """Break the lines beneath the titles anew."""
         if not self.title_width:
             self.query_one(SearchableList).search_again()
+        self._set_height()
+
+    def _set_height(self) -> None:
+        """Let the frame be no higher than all choices need; a search, which leaves some out, does not change it."""
+        lines = sum(
+            1 if self.title_width else 2 + self._beneath(one.line).count("\n") for one in self.choices
+        )
+        self.query_one(Vertical).styles.max_height = lines + FIELD_AND_EDGES
 
     @on(SearchableList.Chosen)
     def _chosen(self, event: SearchableList.Chosen) -> None:
@@ -126,6 +134,11 @@ class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
         """Show these choices instead of the ones before; one that the person has moved to stays highlighted."""
         self.choices = choices
         self.query_one(SearchableList).search_again()
+        self._set_height()
+
+
+FIELD_AND_EDGES = 3
+"""The lines of a dialog of choices besides its list: the field to search in, and the two edges of the frame."""
 
 
 def find_layer(app: App[Any], followed: FollowedRun | None, take: Callable[[int], None]) -> None:

@@ -116,10 +116,11 @@ def _group_detail(group: RunGroup, width: int) -> Content:
     what = net_in_words(group.experiment) if group.experiment is not None else "a script's own training"
     first = Content.assemble((printable(group.title), "bold"), ("  " + what, "$secondary"))
     forms = {"loss": number, "train": percent, "test": percent, "seconds": duration}
-    figures = figures_of(group, forms) or "no numbers yet"
-    second = Content.styled(f"{group.diverged}, left out · " if group.diverged else "", "$error")
-    for part in (figures, " · enter opens", " · & renames or ungroups"):
-        if part is figures or second.cell_length + len(part) <= width:
+    figures = figures_of(group, forms) or ["no numbers yet"]
+    second = Content.styled(f"{group.diverged}, left out" if group.diverged else "", "$error")
+    for part in (*figures, "enter opens", "& renames or ungroups"):
+        part = f" · {part}" if second.cell_length else part
+        if second.cell_length + len(part) <= width:
             second += Content.styled(part, "$secondary")
     return first + Content("\n") + second
 

@@ -16,7 +16,7 @@ from gradtui.study.state import StudyRow, StudyState
 from gradtui.study.study import Study
 from gradtui.ui.disk_work import leave
 from gradtui.ui.one_answer import OneAnswer
-from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfiles
+from gradtui.ui.screens.study.small_profiles import LEAST_HEIGHT, GradientProfile, SmallProfiles
 from gradtui.ui.screens.study.study_heads import CureDetails, CuredRunLine, StudyTitle
 from gradtui.ui.screens.study.study_tables import cure_columns, verdict_mark
 from gradtui.ui.widgets.key_line import KeyLine
@@ -24,6 +24,10 @@ from gradtui.ui.widgets.row_table import RowTable
 
 POLL_SECONDS = 0.25
 """The time between two polls of the study, and between two checks of its state."""
+
+
+LOW_TABLE, LEAST_DETAILS, MOST_DETAILS = 9, 5, 10
+"""The lines of the table on a low screen where the gradients have room too, and the least and most of the texts."""
 
 
 class CuresScreen(OneAnswer[Path | None]):
@@ -140,6 +144,26 @@ class CuresScreen(OneAnswer[Path | None]):
         # Before there are gradients to draw, the texts may take their room on a low terminal.
         self.set_class(not drawn, "-untrained")
         self.query_one(SmallProfiles).paint(drawn, row.key)
+        self._give_room()
+
+    def on_resize(self) -> None:
+        """Share out the lines of another size, once it is laid out."""
+        self.call_after_refresh(self._give_room)
+
+    def _give_room(self) -> None:
+        """Let the table of a low screen have the lines that no text takes and that are too few for the gradients.
+
+        They are those of the longest text, so that the table stays as it is while the cursor moves.
+        """
+        table, lines = self.query_one(RowTable), 1 + len(self.rows)
+        if not self.has_class("-low"):
+            table.styles.max_height = "50%"
+            return
+        details = min(MOST_DETAILS, self.query_one(CureDetails).most_lines(self.rows))
+        above = sum(self.query_one(line).size.height for line in (StudyTitle, CuredRunLine, KeyLine))
+        left = self.size.height - above - max(LEAST_DETAILS, details)
+        profiles = left - min(lines, LOW_TABLE) >= LEAST_HEIGHT and not self.has_class("-untrained")
+        table.styles.max_height = LOW_TABLE if profiles else max(LOW_TABLE, left)
 
     @property
     def row(self) -> StudyRow | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -175,9 +177,15 @@ class CureDetails(Widget):
 
     def render(self) -> Content:
         """Return the verdict, the reason and the price, each on as many lines as it takes."""
-        row = self.row
-        if row is None:
-            return Content("")
+        return self.text_of(self.row) if self.row is not None else Content("")
+
+    def most_lines(self, rows: Sequence[StudyRow]) -> int:
+        """Return the lines that the longest text of these cures takes."""
+        width = max(1, self.content_size.width)
+        return max((self.text_of(row).get_height({}, width) for row in rows), default=0)
+
+    def text_of(self, row: StudyRow) -> Content:
+        """Return all that is known of a cure."""
         if row.verdict is not None:
             head, *numbers = row.verdict.lines()
             verdict = Content.assemble((head, "bold"), (" · " + " · ".join(numbers), "$secondary"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gradtui.runs.filter import parse_filter
-from gradtui.runs.run_groups import StudyRow
-from gradtui.runs.run_info import RunInfo
+from gradtui.runs.label import Label
+from gradtui.runs.run_groups import RunGroup, StudyRow, grouped
+from gradtui.runs.run_info import RunInfo, RunSummary
 from gradtui.runs.status import RunStatus
+from gradtui.ui.screens.runs.run_lines import _group_detail
 from gradtui.ui.screens.runs.run_list import RunList, numbered
 
 
@@ -23,6 +26,26 @@ def test_runs_of_one_name_are_numbered_by_their_age() -> None:
     assert [str(listing.columns["name"].text(run)) for run in runs] == ["net #3", "other", "net #2", "net"]
     listing.take(runs[:1])
     assert str(listing.columns["name"].text(runs[0])) == "net"
+
+
+def test_a_group_s_line_has_whole_numbers_only() -> None:
+    runs = [
+        replace(
+            info("net", at),
+            label=Label(group="net"),
+            summary=RunSummary(loss=1.25 + at, train=0.5, test=0.25 * at, seconds=7.0 + at),
+        )
+        for at in (1.0, 2.0, 3.0)
+    ]
+    (group,) = grouped(runs, runs)
+    assert isinstance(group, RunGroup)
+    whole = _group_detail(group, 200).plain.splitlines()[1].split(" · ")
+    assert len(whole) == 6
+    assert whole[:3] == ["loss 3.25 ± 0.816", "train 50.0% ± 0.0%", "test 50.0% ± 20.4%"]
+    for width in range(20, 140):
+        line = _group_detail(group, width).plain.splitlines()[1]
+        assert 0 < len(line) <= width
+        assert [part for part in whole if part in line.split(" · ")] == line.split(" · ")
 
 
 def test_the_runs_of_a_study_are_one_row_until_it_is_opened_or_searched() -> None:

@@ -16,7 +16,7 @@ from gradtui.study.plan import Member
 from gradtui.study.state import StudyRow
 from gradtui.study.study import Study
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.screens.study.cures_screen import CuresScreen
+from gradtui.ui.screens.study.cures_screen import LOW_TABLE, CuresScreen
 from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfile, among, fitting
 from gradtui.ui.screens.study.study_heads import in_room
 from gradtui.ui.screens.study.study_tables import cure_columns
@@ -110,6 +110,25 @@ async def test_running_cure_has_a_bar_and_waiting_cures_say_so(size: tuple[int, 
         )
         assert "● 0 of 3 cures trained" in screen_text(app)
         assert "stop all" in screen_text(app)
+
+
+async def test_a_low_screen_lists_all_cures_where_the_gradients_have_no_room() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        study = cure_study(sick_run(sigmoids(run__steps=40)), jobs=2, start=Launcher(heals))
+        screen, _ = await shown(pilot, study)
+        await until(pilot, lambda: "✓ done" in screen_text(app))
+        await pilot.pause(0.1)
+        assert len(screen.rows) > LOW_TABLE
+        assert not any(profile.size for profile in screen.query(SmallProfile))
+        table = screen.query_one(RowTable)
+        for _ in screen.rows:
+            assert table.size.height == 1 + len(screen.rows), "also while the cursor moves"
+            await pilot.press("down")
+        await pilot.resize_terminal(80, 23 - len(screen.rows) + LOW_TABLE)
+        await until(pilot, lambda: table.size.height == LOW_TABLE)
+        await pilot.resize_terminal(120, 36)
+        await until(pilot, lambda: table.size.height == 1 + len(screen.rows))
 
 
 async def test_chosen_cure_stays_chosen_when_its_place_changes_and_opens_its_run() -> None:

@@ -225,6 +225,11 @@ def new_folder(root: Path, name: str, *, share: bool = False) -> Path:
             return folder
 
 
+def name_without_time(folder: Path) -> str:
+    """Return the part of a run folder's name that resembles the name of the run, as long as that was not read."""
+    return re.sub(r"^\d{8}-\d{6}-(?=.)", "", folder.name)
+
+
 def make_root(root: Path, *, share: bool = False) -> None:
     """Make the folder of runs if it is missing, and let the group read it if a run is shared. Raises OSError."""
     safe_files.make_parents(root.parent)

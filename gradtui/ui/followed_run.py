@@ -18,6 +18,7 @@ from textual.worker import Worker
 from gradtui import metrics
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.runs.errors import RunError
+from gradtui.runs.folder import name_without_time
 from gradtui.ui.field_values import show
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.run_stats import RunStat, first_visible_step, newest_row, run_stats
@@ -80,7 +81,7 @@ class FollowedRun:
         self.data: ViewData | None = None
         """The data for the request; None before the first reading."""
         self.snapshot: Snapshot | None = None
-        self.title = folder.name
+        self.title = name_without_time(folder)
         """The name of the run."""
         self.note = ""
         """The note on the run, from people or from its script."""

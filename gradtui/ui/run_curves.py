@@ -55,6 +55,15 @@ def axis_of(curves: Mapping[str, Summary], choice: str) -> XAxis | None:
     return rising_axis(what, found.step, found.min, log=log)
 
 
+def shared_axes(
+    curves: Mapping[str, Summary], other: Mapping[str, Summary] | None, choice: str
+) -> tuple[XAxis, XAxis]:
+    """Return the axis of a choice for a run and for the one it is compared with; the steps where one lacks it."""
+    axis = axis_of(curves, choice)
+    other_axis = STEPS if other is None else axis_of(other, choice)
+    return (STEPS, STEPS) if axis is None or other_axis is None else (axis, other_axis)
+
+
 def axis_choices(runs: Iterable[Mapping[str, Summary]]) -> list[str]:
     """Return the axes that any of the runs has: by step, by time, and by each number that rises, linear and log."""
     numbers: dict[str, None] = {}

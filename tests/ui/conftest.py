@@ -31,6 +31,7 @@ def make_run() -> MakeRun:
         nan_from: int | None = None,
         pid: int | None = None,
         parent: Parent | None = None,
+        scalars: tuple[str, ...] = SCALARS,
     ) -> Path:
         experiment = experiment or resolve("sigmoid-20")
         folder = new_folder(runs_root(), experiment.name)
@@ -41,13 +42,13 @@ def make_run() -> MakeRun:
             name=experiment.name,
             experiment=to_dict(experiment),
             layers=layers,
-            tables={"scalars": TableMeta(SCALARS, "scalars"), "grad_norm": TableMeta(names, "layers")},
+            tables={"scalars": TableMeta(scalars, "scalars"), "grad_norm": TableMeta(names, "layers")},
             steps=experiment.run.steps,
             parent=parent,
             **({} if pid is None else {"pid": pid, "pid_started": 1}),
         )
         write_meta(folder, meta)
-        writer = RunWriter(folder, {"scalars": SCALARS, "grad_norm": names})
+        writer = RunWriter(folder, {"scalars": scalars, "grad_norm": names})
         writer.event("phase", phase="training")
         profile = 10.0 ** np.linspace(-decades, 0, len(names))
         for step in range(1, steps + 1):
@@ -56,7 +57,8 @@ def make_run() -> MakeRun:
                 norms = np.full(len(names), np.nan)
             # A made-up clock, so that rates in pictures never change.
             when = meta.started + step * 0.01
-            writer.append("scalars", step, np.array([2.3 - step * 0.001, 0.1, 0.001, 1.0, 1.0]), time=when)
+            row = dict(zip(SCALARS, (2.3 - step * 0.001, 0.1, 0.001, 1.0, 1.0), strict=True))
+            writer.append("scalars", step, np.array([row[name] for name in scalars]), time=when)
             writer.append("grad_norm", step, norms, time=when)
         if end is not None:
             writer.event("end", step=steps, status=end, reason="")

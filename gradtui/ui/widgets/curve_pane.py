@@ -16,12 +16,10 @@ from gradtui.ui.settings_store import settings_of, store_of
 from gradtui.ui.view import NO_VALUES, StepChanged, TimeZoomed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from gradtui.charts.marks import CurveMarks
-    from gradtui.charts.x_axis import XAxis
     from gradtui.runs.follower import Snapshot
-    from gradtui.runs.summary import Summary
     from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.settings_store import SettingsStore
     from gradtui.ui.widgets.curve_plot import CurvePlot
@@ -89,6 +87,7 @@ class CurvePane(Vertical, can_focus=True):
         Binding("0", "whole", "whole run", tooltip="Show it again.", show=False, id="gradient.whole"),
     ]
     ALLOW_MAXIMIZE = True
+    DEFAULT_CSS = "CurvePane { content-align: center middle; text-align: center; }"
 
     logarithmic: reactive[bool] = reactive(False, repaint=False)
     """Whether the axis is logarithmic."""
@@ -98,6 +97,8 @@ class CurvePane(Vertical, can_focus=True):
     """The title of the frame: what is drawn, and the names of the curves where the chart is too low for them."""
     caption: reactive[str] = reactive("", repaint=False)
     """The lower line of the frame: events. Writing on the frame paints the whole pane, so only new text is written."""
+    note: reactive[str] = reactive("")
+    """The text in the middle as long as no chart was mounted; a chart has its own."""
     spans_decades: reactive[bool] = reactive(False, repaint=False)
     """Whether the loss of the run spans so many decades that a linear axis would show a vertical line."""
 
@@ -105,6 +106,7 @@ class CurvePane(Vertical, can_focus=True):
         super().__init__(id=f"{what.replace('_', '-')}-pane", classes="pane")
         self.what = what
         """What is drawn now."""
+        self.set_reactive(CurvePane.note, f"{TITLES[what]} appears here\nonce training has started.")
         self._known: tuple[str, ...] = ()
         """What the run has recorded."""
         self._missed: tuple[FollowedRun, FollowedRun | None] | None = None
@@ -126,6 +128,10 @@ class CurvePane(Vertical, can_focus=True):
         """Write the title of the frame."""
         self._write_title()
 
+    def render(self) -> Content:
+        """Return the note, which a chart covers."""
+        return Content.styled("" if self._plot is not None else self.note, "$secondary")
+
     def keep_settings(self, store: SettingsStore) -> None:
         """Draw as the person's settings say, and keep what is changed from now on."""
 
@@ -146,7 +152,7 @@ class CurvePane(Vertical, can_focus=True):
 
     def clear(self, says: str = NO_VALUES) -> None:
         """Show only a few words, until the next run is read."""
-        self._newest, self._axis_words, self.caption = 0, "", ""
+        self._newest, self._axis_words, self.caption, self.note = 0, "", "", says
         self._asked_linear = self.spans_decades = False
         self._missed = self._event_marks = self._again = None
         for plot in self._plots():
@@ -175,7 +181,10 @@ class CurvePane(Vertical, can_focus=True):
         curves = followed.data.curves if followed.data is not None else snapshot.curves
         self._known = tuple(name for name in TITLES if name in snapshot.curves)
         other = partner.snapshot if partner is not None else None
-        axis, other_axis = self._axes(run_curves.finer(snapshot.curves, curves), other)
+        whole, others = run_curves.finer(snapshot.curves, curves), None if other is None else other.curves
+        self._choices = partial(run_curves.common_choices, whole, others)
+        axis, other_axis = run_curves.shared_axes(whole, others, settings_of(self.app).x_axis)
+        self._axis_words = axis.words
         series = (
             run_curves.pretraining_curve(snapshot)
             if pretraining
@@ -183,7 +192,8 @@ class CurvePane(Vertical, can_focus=True):
         )
         if not series:
             if followed.data is not None:
-                self.clear()
+                name = TITLES[self.what].lower()
+                self.clear(NO_VALUES if followed.live else f"This run has no {name}.")
             return
         if other is not None and not pretraining:
             series += run_curves.by_axis(run_curves.partner_curve(other, self.what), other_axis)
@@ -220,20 +230,6 @@ class CurvePane(Vertical, can_focus=True):
             )
             await self.mount(self._plot)
         return self._plot
-
-    def _axes(self, curves: Mapping[str, Summary], other: Snapshot | None) -> tuple[XAxis, XAxis]:
-        """Return the chosen axis for the run and for the one it is compared with; the steps where one lacks it."""
-        from gradtui.charts.x_axis import STEPS
-        from gradtui.ui.run_curves import axis_of, common_choices
-
-        self._choices = partial(common_choices, curves, None if other is None else other.curves)
-        choice = settings_of(self.app).x_axis
-        axis = axis_of(curves, choice)
-        other_axis = STEPS if other is None else axis_of(other.curves, choice)
-        if axis is None or other_axis is None:
-            axis = other_axis = STEPS
-        self._axis_words = axis.words
-        return axis, other_axis
 
     def _marks(self, followed: FollowedRun, snapshot: Snapshot) -> CurveMarks:
         from gradtui.ui.widgets.event_marks import EventMarks

@@ -25,6 +25,7 @@ from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.net_pane import NetPane
 from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.screens.lab.training_pane import TrainingPane
+from gradtui.ui.screens.lab.waiting import STARTING
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import settings_of
 from gradtui.ui.shown_diagnosis import READING
@@ -91,7 +92,7 @@ class RunView:
         if self._controls.is_preflight(folder):
             # A preflight shows the metric that theory predicts, which is complete even without a training.
             run.request = replace(run.request, metric="output_grad_rms")
-        self._screen.query_one(GradientPane).clear(Content("" if trainer else f"{READING} …"))
+        self._screen.query_one(GradientPane).clear(STARTING if trainer else Content(f"{READING} …"))
         self._curves.clear(*([] if trainer else [f"{READING} …"]))
         findings = self._screen.query_one(FindingsPane)
         findings.reading, findings.breaks, findings.diagnosis = trainer is None, (), None

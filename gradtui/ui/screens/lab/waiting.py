@@ -20,6 +20,8 @@ PHASES = {
     "measuring": "Measuring one batch at initialisation …",
     "evaluating": "Evaluating on the training and the test set …",
 }
+STARTING = Content(PHASES[""])
+"""What is shown from the key on with which the person starts a training."""
 GOES_ON = "…"
 """The last character of what goes on; the seconds that have passed stand behind it."""
 QUICK_SECONDS = 2.0
@@ -70,7 +72,7 @@ def waiting_for(run: FollowedRun) -> Content:
     """Return what a run without a step is waiting for, or that it ended without one; "" if it has steps."""
     snapshot = run.snapshot
     if snapshot is None:
-        return Content(PHASES[""] if run.live else "")
+        return STARTING if run.live else Content("")
     if not run.live:
         return _ended(run) if not snapshot.step else Content("")
     phase = snapshot.status.phase

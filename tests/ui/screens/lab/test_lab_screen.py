@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from textual.content import Content
@@ -29,6 +31,9 @@ from gradtui.ui.widgets.status_bar import StatusBar
 from tests.support.lab import SIZES, lab_of, screen_text, until
 from tests.ui.conftest import MakeRun
 
+if TYPE_CHECKING:
+    from gradtui.training.launch import Trainer
+
 
 async def test_opens_on_the_default_experiment_and_says_which_key_trains() -> None:
     app = GradtuiApp()
@@ -39,6 +44,30 @@ async def test_opens_on_the_default_experiment_and_says_which_key_trains() -> No
         assert "sigmoid-20" in text
         assert "press space to train" in text
         assert "83,850 parameters" in text
+
+
+async def test_the_charts_say_why_they_are_empty_before_a_run_and_while_it_starts() -> None:
+    app, folder = GradtuiApp(), new_folder(runs_root(), "sigmoid-20")
+    async with app.run_test(size=(200, 50)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press("N")
+        await until(pilot, lambda: "Press  space  to train this net" in screen_text(app))
+        for what in ("Loss", "Accuracy", "Gradient norm"):
+            assert f"{what} appears here" in screen_text(app)
+        lab.controls.start = lambda _: lab.open_run(  # type: ignore[method-assign]
+            folder, trainer=cast("Trainer", SimpleNamespace(folder=folder, poll=lambda: None))
+        )
+        lab.action_start()
+        await until(pilot, lambda: "Starting the trainer" in screen_text(app))
+        assert "Press  space" not in screen_text(app)
+        assert "gradtui  sigmoid-20 " in screen_text(app), "and not the name of the folder"
+
+
+async def test_a_script_without_accuracy_is_said_to_have_none(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run(scalars=("loss", "lr", "grad_norm")))
+    async with app.run_test(size=(200, 50)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: "This run has no accuracy." in screen_text(app))
 
 
 async def test_a_run_without_a_step_says_that_it_is_paused_or_has_ended(make_run: MakeRun) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -49,6 +49,8 @@ class Factors:
     """Why some factors are not divided into two parts, in a few words; "" if those of all hidden layers are."""
     over_time: bool = False
     """Whether these are the factors of a recurrent layer's time steps."""
+    step: int = 0
+    """The recorded step at which they were measured; 0 where that is not known."""
 
     @property
     def weights(self) -> Floats:
@@ -136,7 +138,7 @@ def factors_of_run(run: Run, at: int | None) -> Factors | None:
         return None
     row = np.asarray(values.rows[-1], np.float64)
     if metric == "hidden_grad":
-        return lag_factors(table.columns, row, run.experiment)
+        return replace(lag_factors(table.columns, row, run.experiment), step=values.step)
     slopes = None
     if "activation_slope" in run.metrics:
         rows = recent_rows(run.table("activation_slope"), values.step, 1).rows
@@ -144,7 +146,7 @@ def factors_of_run(run: Run, at: int | None) -> Factors | None:
     kinds = [layer.kind for layer in run.meta.layers]
     if len(kinds) != len(row):
         return None
-    return layer_factors(table.columns, kinds, row, slopes, run.experiment)
+    return replace(layer_factors(table.columns, kinds, row, slopes, run.experiment), step=values.step)
 
 
 def _running(total: Floats) -> Floats:

@@ -23,6 +23,8 @@ class Explanation:
     """How one sees it."""
     helps: str
     """What helps."""
+    over_time: Explanation | None = None
+    """What is said instead where the net is recurrent; None where the same is true of it."""
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
@@ -158,13 +160,21 @@ REGISTRY = (
         Explanation(
             "The gradient runs from the output back to the input, and each layer multiplies it by a "
             "factor: the slope of the activation times the weights. Here the factors are below 1. A "
-            "product of many of them is almost 0, so the first layers learn nothing. In a recurrent "
-            "net the same happens from step to step back in time.",
-            "The bars get lower towards the input (over time lags: towards the longest lag), a step "
-            "hardly changes the first layers, and the loss stays at that of guessing.",
+            "product of many of them is almost 0, so the first layers learn nothing.",
+            "The bars get lower towards the input, a step hardly changes the first layers, and the loss "
+            "stays at that of guessing.",
             "Use an activation with slope 1 (ReLU), initial weights of the size that suits it (He, "
-            "Xavier), normalisation, shortcuts around layers or fewer layers; for long sequences an "
-            "LSTM or a GRU.",
+            "Xavier), normalisation, shortcuts around layers or fewer layers.",
+            Explanation(
+                "The gradient runs back through the layers, and in a recurrent layer from step to step back "
+                "in time. Each multiplies it by a factor: the slope of the activation times the weights. Here "
+                "the factors are below 1. A product of many of them is almost 0, so what came long ago is not "
+                "learned, or the first layers are not.",
+                "The bars get lower towards the longest time lag or towards the input, and the loss stays at "
+                "that of guessing.",
+                "For long sequences, use an LSTM or a GRU; for many layers, initial weights of the size that "
+                "suits the activation, normalisation, shortcuts or fewer layers.",
+            ),
         ),
     ),
     FindingCode(

@@ -114,6 +114,9 @@ def shown_diagnosis(
     """
     enough = judged is None or judged.enough_steps
     now = judge(newest, live=live, step=steps[0], objection=objections[0], pending=pending, enough=enough)
+    if judged is None and not live:
+        # It is being read, and no rule has looked at it yet.
+        now = NOT_JUDGED_YET
     then = judge(here, live=live and not past, step=steps[1], objection=objections[1]) if past else now
     why = judged.why if judged is not None and newest is not None and not past else ""
     # Beside a problem, what is unusual is mostly its consequence, as a spike is that of an explosion.

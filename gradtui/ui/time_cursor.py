@@ -135,6 +135,12 @@ class TimeActions:
         """Draw the factors that backpropagation multiplies, or the gradient again."""
         self.cursor.show_factors(keep=self.reveal_charts())
 
+    def draw_factors(self, at: int | None) -> None:
+        """Draw the factors at a step, and leave them if they are drawn; None is the newest step."""
+        self.cursor.go_to(at)
+        self.reveal_charts()
+        self.cursor.show_factors(keep=True)
+
     def action_plane(self) -> None:
         """Show what the net computes over the plane, or the layers again."""
         self.cursor.show_plane(keep=self.reveal_charts())

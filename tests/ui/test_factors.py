@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from gradtui.absent import ABSENT
+from gradtui.diagnosis.findings import Finding
 from gradtui.experiment import net_shape, resolve, to_dict
+from gradtui.judgement import judge
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.lab.cure_options import CureListScreen
+from gradtui.ui.shown_diagnosis import ShownDiagnosis
 from gradtui.ui.widgets.factor_chart import FactorChart
 from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.lab import SIZES, lab_of, no_standby, screen_text, until
@@ -23,8 +27,8 @@ __all__ = ["no_standby"]
 SCALARS = ("loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped")
 
 
-def recorded(preset: str, factor: float, slope: float, lags: int = 0) -> Path:
-    """Write a run whose layers all have one factor."""
+def recorded(preset: str, factor: float, slope: float, lags: int = 0, first: float | None = None) -> Path:
+    """Write a run whose layers all have one factor; `first` is another one at the first step."""
     experiment = resolve(preset)
     folder = new_folder(runs_root(), experiment.name)
     layers = tuple(LayerMeta(s.name, s.kind, s.parameters) for s in net_shape(experiment).layers)
@@ -48,7 +52,7 @@ def recorded(preset: str, factor: float, slope: float, lags: int = 0) -> Path:
     for step in range(1, 6):
         writer.append("scalars", step, np.array([2.3, 0.1, 0.001, 1.0, 1.0]))
         writer.append("grad_norm", step, np.ones(len(names)))
-        gains = np.full(len(names), factor)
+        gains = np.full(len(names), first if first is not None and step == 1 else factor)
         gains[0] = ABSENT
         writer.append("backward_gain", step, gains)
         slopes = np.full(len(names), slope)
@@ -93,6 +97,32 @@ async def test_the_key_leads_to_the_product_from_a_tab_that_hides_it() -> None:
             assert lab.followed.request.draws_factors
         await pilot.press("P")
         await until(pilot, lambda: "Gradient of each layer" in screen_text(app))
+
+
+async def test_an_explanation_leads_to_the_factors_of_the_step_that_it_explains() -> None:
+    app = GradtuiApp(attach=recorded("sigmoid-20", 0.5, 0.25, first=2.0))
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "too few" in screen_text(app).splitlines()[0])
+        exploded = Finding("exploding", "critical", 1, ("dense1",), "It was large at step 1.")
+        diagnosis = ShownDiagnosis((exploded,), judge([exploded], live=False), (exploded,))
+        lab.followed.diagnosis = diagnosis
+        await pilot.press("3", "w")
+        await until(pilot, lambda: "2 × 2 × 2 × … = 1e6 after 20 layers" in screen_text(app))
+        assert "(step 1)" in screen_text(app)
+        assert "P factors · f fix it · esc back" in screen_text(app)
+        for _ in ("drawn first", "left as they are"):
+            await pilot.press("P")
+            await until(pilot, lambda: app.screen is lab)
+            assert lab.followed.request.draws_factors
+            assert lab.followed.at == 1
+            await pilot.press("w")
+            await until(pilot, lambda: "P draws them" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is lab)
+        lab.followed.diagnosis = diagnosis
+        await pilot.press("w", "f")
+        await until(pilot, lambda: isinstance(app.screen, CureListScreen))
 
 
 async def test_the_page_of_a_layer_has_the_product_too() -> None:

@@ -144,9 +144,10 @@ def _over_time(case: Case) -> Finding | None:
     if not case.evidence.finished and (case.started_learning or not waited):
         return None
     lag = profile.levels.shape[1] - 1
-    words = f"The gradient {lag} steps back in time is {times(profile.start)} that of the last step"
-    if np.isfinite(profile.now) and len(profile) > 1:
-        words += f" (median of the newest samples: {times(profile.now)})"
+    then, now = times(profile.start), times(profile.now) if np.isfinite(profile.now) else ""
+    words = f"The gradient {lag} steps back in time is {then} that of the last step"
+    if now and now != then:
+        words += f" (median of the newest samples: {now})"
     slope = profile.slope(profile.start_sample)
     if np.isfinite(slope):
         words += f": each step back multiplies it by about {number(10**-slope)}"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+from textual.app import App
 
 from gradtui.diagnosis.findings import CODES, EXPLANATIONS, Finding
+from gradtui.diagnosis.judged import AnsweredQuestions
 from gradtui.diagnosis.monitor import diagnose_run
 from gradtui.judgement import Judgement, judge
 from gradtui.runs.reader import open_run
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.screens.why_screen import explained
-from gradtui.ui.shown_diagnosis import ShownDiagnosis
+from gradtui.ui.screens.why_screen import WhyScreen, explained
+from gradtui.ui.shown_diagnosis import ShownDiagnosis, shown_diagnosis
 from tests.support.lab import SIZES, lab_of, no_standby, screen_text, until
 from tests.support.studies import sick_run
 
@@ -81,6 +84,45 @@ async def test_a_key_explains_the_finding_with_the_numbers_of_the_run(size: tupl
         await until(pilot, lambda: "↑↓ more" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is lab)
+
+
+async def test_a_run_that_is_still_read_is_not_said_to_be_without_findings_and_its_verdict_follows() -> None:
+    nothing_yet = partial(
+        shown_diagnosis,
+        objections=("the loss is NaN", "the loss is NaN"),
+        pending=(),
+        remarks=(),
+        live=False,
+        past=False,
+        steps=(23, 23),
+    )
+    diagnosis = nothing_yet(None, None, judged=None)
+    assert [paragraph.text.plain for paragraph in explained(diagnosis, 23)] == ["◌ reading 23 steps …"]
+    found = (Finding("nonfinite", "critical", 4, (), "It became NaN at step 4."),)
+    told = [diagnosis, nothing_yet(found, found, judged=AnsweredQuestions(True, True, ""))]
+    app: App[None] = App()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(
+            WhyScreen(lambda: explained(told[0], 23), lambda: told[0].judgement.state != "checking")
+        )
+        await until(pilot, lambda: "reading 23 steps" in screen_text(app))
+        del told[0]
+        await until(pilot, lambda: "It became NaN at step 4." in screen_text(app))
+        assert "reading" not in screen_text(app)
+
+
+def test_time_is_explained_where_the_net_is_recurrent_only() -> None:
+    diagnosis = ShownDiagnosis(
+        (finding := Finding("vanishing", "critical", 1, (), ""),), judge([finding], live=False)
+    )
+    plain, recurrent = (
+        " ".join(part.text.plain for part in explained(diagnosis, 3, recurrent=is_recurrent))
+        for is_recurrent in (False, True)
+    )
+    assert "LSTM" not in plain
+    assert "back in time" not in plain
+    assert "LSTM" in recurrent
+    assert "back in time" in recurrent
 
 
 async def test_what_is_unusual_and_harmless_in_a_run_that_has_ended_is_shown_as_no_problem(

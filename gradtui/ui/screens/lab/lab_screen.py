@@ -368,7 +368,7 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
         """Explain what was found in the run, with its numbers."""
         from gradtui.ui.screens.why_screen import explain
 
-        explain(self, self.followed, self.view.disk)
+        explain(self, self.followed, self.view.disk, self.draw_factors)
 
     def reveal_charts(self) -> bool:
         """Show the charts of the layers where they are hidden, and return whether they were."""

@@ -283,7 +283,7 @@ class LayerScreen(OneAnswer[int]):
 
     def action_why(self) -> None:
         """Explain what was found in the run."""
-        explain(self, self.followed, DiskWork(self))
+        explain(self, self.followed, DiskWork(self), self.draw_factors)
 
     def action_first_bad(self) -> None:
         """Show the first step at which anything was found."""
@@ -306,6 +306,12 @@ class LayerScreen(OneAnswer[int]):
         self.remove_class("-units")
         self.toggle_class("-factors")
         self.query_one(LayerFactors if self.has_class("-factors") else LayerCurves).focus()
+
+    def draw_factors(self, at: int | None) -> None:
+        """Show the factors at a step, and leave them if they are shown; None is the newest step."""
+        self._go_to(at)
+        if not self.has_class("-factors"):
+            self.action_factors()
 
     def action_plane(self) -> None:
         """Show what the units answer over the plane instead of this layer's charts, and back."""

@@ -15,6 +15,7 @@ from gradtui.charts.palette import (
     CURSOR,
     HEALTHY,
     INF_FILL,
+    LEAST_STROKE,
     NAN_FILL,
     NONE,
     OTHER,
@@ -95,6 +96,8 @@ def draw_bars(
     cells.codes[area] = np.where(gap, ord(" "), codes[:, at])
     cells.ink[area] = np.where(gap, RAMP + step, ink[:, at])
     cells.fill[area] = fill[:, at] * ~gap
+    if palette.ascii and palette.depth != "none":
+        _strengthen(cells, area, palette)
     if palette.depth == "true":
         cells.fill[area] = np.where(cells.fill[area] == NONE, ground, cells.fill[area])
     else:
@@ -167,6 +170,18 @@ def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette
     codes = np.where((base >= middle) & (high <= middle), ord(" "), codes)
     ink = np.broadcast_to(RAMP + step, codes.shape)
     return codes.astype(np.uint32), ink.astype(np.uint8), np.zeros(codes.shape, np.uint8)
+
+
+def _strengthen(cells: Cells, area: tuple[slice, slice], palette: Palette) -> None:
+    """Fill whole cells of bars with their colour, and draw characters in no fainter one than can be read.
+
+    The low end of the ramp is close to the ground: a block of it can be seen, but the strokes of a letter cannot.
+    """
+    codes, ink = cells.codes[area], cells.ink[area]
+    whole = codes == ord(palette.glyphs.bars[-1])
+    cells.fill[area] = np.where(whole, ink, cells.fill[area])
+    faint = (ink >= RAMP) & (ink < RAMP + LEAST_STROKE) & ~whole
+    cells.ink[area] = np.where(faint, RAMP + LEAST_STROKE, ink)
 
 
 def _from_zero(
@@ -246,6 +261,9 @@ def _overlay(
         # A cell that a bar fills by more than half keeps the bar's colour behind the mark.
         bar = np.isin(cells.codes[where], [ord(c) for c in glyphs.bars[4:]])
         cells.fill[where] = np.where(bar, cells.ink[where], cells.fill[where])
+    elif palette.ascii:
+        # A letter cannot be read on every colour of a bar.
+        cells.fill[where] = NONE
     cells.codes[where] = marks[height % 8]
     cells.ink[where] = slot
 

@@ -172,7 +172,9 @@ Tables = tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]
 @lru_cache(maxsize=16)
 def _singles(palette: Palette) -> Tables:
     cells = [palette.shade(step) for step in range(STEPS)]
-    cells += [palette.mark(_KIND_OF_CODE[code]) for code in range(STEPS, _KINDS)]
+    # A blank is a layer without a value, or time that has not come: rows of dashes would look like values.
+    kinds = (FINITE if code == _ABSENT else _KIND_OF_CODE[code] for code in range(STEPS, _KINDS))
+    cells += [palette.mark(kind) for kind in kinds]
     return _tables(cells)
 
 

@@ -24,6 +24,8 @@ RGB = tuple[int, int, int]
 ColourDepth = Literal["true", "ansi", "none"]
 
 STEPS = 24
+LEAST_STROKE = 11
+"""The lowest step of the ramp in which a thin character has three times the luminance of the ground, or a third."""
 NONE = 0
 RAMP = 1
 RAMP_MIDDLE = RAMP + STEPS
@@ -266,16 +268,21 @@ class Palette:
     def shade(self, step: int) -> tuple[str, int, int]:
         """Return character, ink and fill that show one of the 24 steps in one cell.
 
-        With 16 colours, a shaded block mixes two neighbours on the ramp, which makes 24 steps of six colours.
+        With 16 colours, a shaded block mixes two neighbours on the ramp, which makes 21 tones of six colours.
         """
         if self.depth == "ansi":
-            share = step * len(_ANSI_DARK) % STEPS / STEPS
-            upper = min(STEPS - 1, step + STEPS // len(_ANSI_DARK))
-            return self.glyphs.shades[int(share * 4)], RAMP + upper, RAMP + step
+            mixes = len(self.glyphs.shades) - 1
+            tones = (len(_ANSI_DARK) - 1) * mixes
+            lower, mixed = divmod(round(step * tones / (STEPS - 1)), mixes)
+            of_colour = STEPS // len(_ANSI_DARK)
+            upper = min(lower + 1, len(_ANSI_DARK) - 1)
+            return self.glyphs.shades[mixed], RAMP + upper * of_colour, RAMP + lower * of_colour
         # The first dither is a blank, which means that nothing was recorded, so it is skipped.
         character = self.glyphs.dithers[1 + step * (len(self.glyphs.dithers) - 1) // STEPS]
+        if self.depth == "none":
+            return character, NONE, NONE
         # Ink and fill are equal, so the character is invisible; it is there for text that is copied or searched.
-        return character, RAMP + step, NONE if self.depth == "none" else RAMP + step
+        return character, RAMP + step, RAMP + step
 
 
 def ramp_steps(shares: Floats) -> NDArray[np.uint8]:

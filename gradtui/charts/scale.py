@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradtui.charts.layer_axis import Floats
-from gradtui.words import FRACTION
+from gradtui.words import FRACTION, as_factor
 
 ScaleKind = Literal["log", "linear"]
 
@@ -155,6 +155,10 @@ class Scale:
                 return text
         # Numbers such as -1e-10 need six characters; a label without digits is better than a wrong one.
         return "~0" if abs(value) < 1 else "..."
+
+    def figure(self, value: float) -> str:
+        """Return the value as a text of two digits, where a label of the axis is too coarse."""
+        return as_factor(value) if self.kind == "log" else f"{value:.0%}" if self.percent else f"{value:.2g}"
 
 
 def nice_step(step: float) -> float:

@@ -17,7 +17,9 @@ from gradtui.charts.palette import (
     CURSOR,
     HEALTHY,
     INF_FILL,
+    LEAST_STROKE,
     NAN_FILL,
+    NONE,
     RAMP,
     RAMP_MIDDLE,
     RAMP_WEAK,
@@ -66,6 +68,18 @@ def test_a_tick_stands_where_the_bar_of_its_value_ends() -> None:
         if (label := f"1e{value}") in labels:
             assert labels[label] == rows - 1 - height // 8
     assert {"1e0", "1e-8"} <= set(labels)
+
+
+def test_low_bars_can_be_seen_in_ascii_with_colours() -> None:
+    # The third row from the top is the last whole one of the second bar; the first bar is half of the bottom row.
+    cells = drawn([-4, -2], 2, 5, ASCII)
+    assert bars(cells) == ["  ", "  ", " -", " #", "-#"]
+    low, middle = RAMP, RAMP + STEPS // 4
+    assert cells.fill[3:, GUTTER + 1].tolist() == [middle, low], "whole cells are blocks of their colour"
+    assert cells.ink[4, GUTTER] == RAMP + LEAST_STROKE, "a stroke is no fainter than can be read"
+    assert cells.fill[4, GUTTER] == NONE
+    marked = drawn([-0.5], 1, 5, ASCII, theory=np.array([-3.0]))
+    assert (bars(marked)[3], marked.fill[3, GUTTER]) == ("+", NONE), "a mark stands on the plain ground"
 
 
 def test_bars_have_heights_in_eighths() -> None:

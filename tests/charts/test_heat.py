@@ -8,8 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from gradtui.absent import ABSENT
 from gradtui.charts.cells import Cells
-from gradtui.charts.heat import draw_heat, draw_steps, heat_codes, rows_per_line, step_label, thinned
+from gradtui.charts.heat import (
+    draw_heat,
+    draw_histogram,
+    draw_steps,
+    heat_codes,
+    rows_per_line,
+    step_label,
+    thinned,
+)
 from gradtui.charts.layer_axis import GUTTER, LayerAxis
 from gradtui.charts.palette import INF_FILL, NAN_FILL, NONE, RAMP, STEPS, Palette
 from gradtui.charts.scale import Scale
@@ -56,6 +65,17 @@ def test_nan_and_infinity_show_their_sign_in_either_row_of_a_line(palette: Palet
         line = 0 if palette is TRUE or np.isnan(rows[0][0]) else 1
         assert lines(cells)[line][GUTTER:] == glyphs.nan + glyphs.inf
         assert cells.fill[line, GUTTER:].tolist() == [NAN_FILL, INF_FILL]
+
+
+@pytest.mark.parametrize("palette", ALL)
+def test_a_layer_without_a_value_and_time_to_come_are_blank(palette: Palette) -> None:
+    cells = drawn([[-1, nan, ABSENT]] * 2, 3, 3, palette)
+    assert [line[GUTTER + 2 :] for line in lines(cells)] == [" "] * 3
+    assert lines(cells)[2][GUTTER:] == "   "
+    shares = np.array([[0.0, 0.5], [0.0, 0.0]])
+    histogram = Cells(2, GUTTER + 2)
+    draw_histogram(histogram, shares, np.zeros(2, bool), palette)
+    assert [line[GUTTER] for line in lines(histogram)] == [" ", " "]
 
 
 def test_nan_is_shown_before_infinity_in_one_cell() -> None:

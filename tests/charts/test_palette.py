@@ -11,6 +11,7 @@ from gradtui.charts.palette import (
     AXIS,
     CURVES,
     INF_FILL,
+    LEAST_STROKE,
     NAN_FILL,
     RAMP,
     RUN,
@@ -23,7 +24,6 @@ from gradtui.charts.palette import (
     palette_on,
     ramp,
     ramp_steps,
-    text_palette,
     to_lab,
     to_rgb,
 )
@@ -165,6 +165,15 @@ def test_numbers_at_the_axes_can_be_read(
     assert style.dim
 
 
+@pytest.mark.parametrize(("dark", "ground"), [(True, (17, 20, 27)), (False, (250, 250, 247))])
+def test_strokes_in_the_ramp_s_colours_can_be_read_from_a_step_on(
+    dark: bool, ground: tuple[int, int, int]
+) -> None:
+    for colour in ramp(dark)[LEAST_STROKE:]:
+        low, high = sorted((_luminance(ground), _luminance(colour)))
+        assert (high + 0.05) / (low + 0.05) >= 3, "the least contrast of WCAG 2 for graphics"
+
+
 def test_values_that_are_no_numbers_have_characters_of_their_own() -> None:
     for palette in palettes():
         marks = [palette.mark(kind)[0] for kind in (NAN, INFINITE, ZERO)]
@@ -197,14 +206,20 @@ def test_a_palette_without_colour_has_no_colours() -> None:
             assert levels[-1] == len(order) - 1
 
 
-def test_sixteen_colours_tell_all_24_steps() -> None:
-    palette = text_palette(True, False)
-    looks = set()
+@pytest.mark.parametrize("dark", [True, False])
+def test_sixteen_colours_tell_21_tones_evenly_over_the_whole_ramp(dark: bool) -> None:
+    palette = palette_on("ansi", False, dark, (0, 0, 0), (255, 255, 255), Style())
+    looks = []
     for step in range(STEPS):
         character, ink, fill = palette.shade(step)
         style = palette.styles[ink * SLOTS + fill]
-        looks.add((character, style.color.name if style.color and character != " " else "", style.bgcolor))
-    assert len(looks) == STEPS
+        # A shaded block of one colour on the same colour looks like a plain cell.
+        mixed = character != " " and style.color != style.bgcolor
+        looks.append((style.bgcolor, (character, style.color) if mixed else None))
+    assert len(set(looks)) == 21
+    alike = [looks.count(look) for look in looks]
+    assert max(alike) == 2, "at no end of the ramp do many steps look alike"
+    assert alike[0] == alike[-1] == 1
 
 
 def test_shares_are_mapped_to_ramp_steps() -> None:

@@ -12,7 +12,7 @@ from textual.reactive import var
 from gradtui.charts.cells import Cells
 from gradtui.charts.heat import draw_heat, draw_steps, heat_codes, rows_per_line, thinned
 from gradtui.charts.layer_axis import Floats
-from gradtui.charts.palette import Palette
+from gradtui.charts.palette import Palette, ramp_steps
 from gradtui.charts.scale import Scale
 from gradtui.ui.widgets.cell_chart import ChartMessage
 from gradtui.ui.widgets.layer_charts import LayerChart
@@ -174,6 +174,18 @@ class Waterfall(LayerChart):
         """Draw the pointer in the gutter."""
         self.repaint()
 
+    def one_tone(self) -> tuple[float, float] | None:
+        """Return the lowest and the highest value if all are drawn alike, so that the picture does not tell them.
+
+        While rows come it returns None, because the values would be written anew with each of them.
+        """
+        finite = self._matrix[np.isfinite(self._matrix)]
+        if not finite.size or self._given is None or not self._given[-1]:
+            return None
+        ends = np.array([finite.min(), finite.max()], np.float64)
+        low, high = (self.palette.shade(int(step)) for step in ramp_steps(self.scale.share(ends)))
+        return (float(ends[0]), float(ends[1])) if low == high else None
+
     @property
     def line_steps(self) -> NDArray[np.int64]:
         """Return the step at which each line that is filled begins, (lines,)."""
@@ -231,3 +243,19 @@ class Waterfall(LayerChart):
         offset = event.get_content_offset(self)
         if offset is not None and (step := self.step_at(offset.y)) is not None:
             self.post_message(StepSelected(self, step))
+
+
+def caption_of(profile: LayerChart, waterfall: Waterfall, window: tuple[int, int] | None) -> str:
+    """Return what stands beneath both charts: the layers and the steps in view, and the values if all look alike."""
+    axis = profile.axis
+    parts = [f"{axis.layers:,} {profile.of}s"]
+    if profile.window is not None:
+        shown = f"{axis.first + profile.start:,} to {axis.last + profile.start:,}"
+        parts = [f"{profile.of}s {shown} of {parts[0]}"]
+    if alike := waterfall.one_tone():
+        ends = dict.fromkeys(waterfall.scale.figure(value) for value in alike)
+        parts.append("values " + " to ".join(ends))
+    parts.append("time runs downward")
+    if window is not None:
+        parts[-1:] = [f"steps {window[0]:,} to {window[1]:,}", "0 whole run"]
+    return " · ".join(parts)

@@ -18,7 +18,7 @@ from gradtui.charts.palette import NAN_FILL
 from gradtui.charts.scale import Scale
 from gradtui.ui.widgets.cell_chart import palette_of
 from gradtui.ui.widgets.layer_charts import LayerHovered, LayerSelected, ProfileChart
-from gradtui.ui.widgets.waterfall import CapacityChanged, StepHovered, StepSelected, Waterfall
+from gradtui.ui.widgets.waterfall import CapacityChanged, StepHovered, StepSelected, Waterfall, caption_of
 
 
 class Stage(App[None]):
@@ -405,6 +405,16 @@ async def test_layer_charts_use_no_colour_with_no_color(monkeypatch: pytest.Monk
         row = lines(app.waterfall)[0][GUTTER:].rstrip()
         assert set(row) == set("·░▒▓█")
         assert "".join(sorted(row, key="·░▒▓█".index)) == row
+        # On an axis of 14 decades, half a decade has a single character, so its values are told in words.
+        app.waterfall.scale.include(np.array([-14.0, 0.0]))
+        app.waterfall.update([[-0.7, -0.2]] * 3, whole_run=True)
+        what = "2 layers · values 0.2 to 0.63 · time runs downward"
+        app.profile.update([-0.7, -0.2])
+        assert caption_of(app.profile, app.waterfall, None) == what
+        app.waterfall.update([[-0.7, -0.2]] * 3)
+        assert "values" not in caption_of(app.profile, app.waterfall, None), "not while rows come"
+        app.waterfall.update([[-9.0, -0.2]] * 3, whole_run=True)
+        assert caption_of(app.profile, app.waterfall, (1, 3)) == "2 layers · steps 1 to 3 · 0 whole run"
 
 
 async def test_ascii_only() -> None:

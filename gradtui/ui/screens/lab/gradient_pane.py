@@ -211,14 +211,9 @@ class GradientPane(Vertical, can_focus=True):
         headline, palette = self.query_one(Headline), palette_of(self)
         headline.asked = at is not None and data.factors is None
         headline.legend = legend_of(data, at, self._other is not None, palette)
-        what = f"{len(data.names):,} {chart.of}s"
-        if chart.window is not None:
-            what = f"{chart.of}s {chart.axis.first + chart.start:,} to {chart.axis.last + chart.start:,} of {what}"
-        window = data.request.window
-        when = (
-            "time runs downward" if window is None else f"steps {window[0]:,} to {window[1]:,} · 0 whole run"
-        )
-        self.caption = Content(f"{what} · {when}")
+        from gradtui.ui.widgets.waterfall import Waterfall, caption_of
+
+        self.caption = Content(caption_of(chart, self.query_one(Waterfall), data.request.window))
         if data.factors is not None:
             self.heading = factor_signs(data.factors, palette)
         if data.factors is not None and at is not None:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradtui.charts.cells import Cells, codes_of
+from gradtui.charts.layer_axis import NAN
 from gradtui.charts.palette import (
+    AXIS,
     NAN_FILL,
     NAN_INK,
     NONE,
@@ -170,28 +172,39 @@ def draw_units(cells: Cells, units: Floats, palette: Palette, names: Sequence[st
     names: the text beneath each.
     """
     height, width = cells.shape
-    known = np.isfinite(units)
-    low, high = (float(end(units[known])) if known.any() else 0.0 for end in (np.min, np.max))
+    finite = np.isfinite(units)
+    low, high = (float(end(units[finite])) if finite.any() else 0.0 for end in (np.min, np.max))
     side = _size_of(len(units), units.shape[-1], height, width)
     rows, per_line = side // 2, max(1, (width + 1) // (side + 1))
     halves = in_halves(palette)
     pictures = resampled(units, side if halves else rows, side)
     steps = ramp_steps((pictures - low) / ((high - low) or 1.0)).astype(np.int64)
-    slots = np.where(np.isfinite(pictures), RAMP + steps, NAN_FILL)
-    dithers = codes_of(palette.glyphs.dithers)
-    codes = np.where(slots == NAN_FILL, ord(palette.glyphs.nan), dithers[steps * len(dithers) // STEPS])
+    known = np.isfinite(pictures)
     for number, name in enumerate(names):
         down, across = divmod(number, per_line)
         top, left = down * (rows + 1), across * (side + 1)
         if top + rows > height:
             return number
         if halves:
-            _halves(cells, slots[number], top, left)
+            _halves(cells, np.where(known[number], RAMP + steps[number], NAN_FILL), top, left)
         else:
-            inks = np.where(slots[number] == NAN_FILL, NAN_INK, slots[number])
-            _fit(cells, (slice(top, top + rows), slice(left, left + side)), codes[number], inks, NONE)
+            area = slice(top, top + rows), slice(left, left + side)
+            _fit(cells, area, *_toned(steps[number], known[number], palette))
+            for row in range(top, top + rows):
+                cells.write(row, left + side, palette.glyphs.rule, AXIS)
         cells.write(top + rows, left, name[:side])
     return len(names)
+
+
+def _toned(steps: Places, known: NDArray[np.bool_], palette: Palette) -> tuple[Places, Places, Places]:
+    """Return characters, inks and fills of a picture in the tones of the waterfall, one place a cell."""
+    looks = [*(palette.shade(step) for step in range(STEPS)), palette.mark(NAN)]
+    at = np.where(known, steps, STEPS)
+    codes, inks, fills = (
+        np.array(column, np.int64)[at]
+        for column in zip(*((ord(c), *rest) for c, *rest in looks), strict=True)
+    )
+    return codes, inks, fills
 
 
 def _size_of(count: int, least: int, height: int, width: int) -> int:

@@ -126,5 +126,11 @@ def test_units_are_as_large_as_fit_on_one_scale(palette: Palette) -> None:
         assert (cells.ink[:6, :12] == RAMP).all()
         assert (cells.fill[:6, 13:25] == RAMP + STEPS - 1).all()
         assert (cells.ink[7:13, 11] == NAN_FILL).all()
+    else:
+        looks = [(chr(cells.codes[0, at]), cells.ink[0, at], cells.fill[0, at]) for at in (0, 13)]
+        assert looks == [palette.shade(0), palette.shade(STEPS - 1)], "the tones of the waterfall"
+        assert chr(cells.codes[7, 11]) == palette.glyphs.nan
+        edges = [line[12] for line in text[:6]] + [line[25] for line in text[:6]]
+        assert edges == [palette.glyphs.rule] * 12, "an edge between pictures and after the last"
     small = Cells(3, 10)
     assert draw_units(small, units, palette, ["one", "two", "three"]) == 2

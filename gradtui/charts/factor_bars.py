@@ -128,14 +128,23 @@ def _halves(heights: _Heights, total: Floats, slope: Floats, weights: Floats) ->
 
 def bar_sign(slot: int, palette: Palette) -> str:
     """Return the character that fills a part of a bar; without colours, each part has one of its own."""
-    told_apart = palette.depth == "none" or palette.ascii
     shades = palette.glyphs.shades
-    return {WEIGHTS_INK: shades[2], WHOLE_INK: shades[3]}.get(slot, shades[4]) if told_apart else shades[4]
+    signs = {WEIGHTS_INK: shades[2], WHOLE_INK: shades[3]} if _told_by_signs(palette) else {}
+    return signs.get(slot, shades[4])
+
+
+def _told_by_signs(palette: Palette) -> bool:
+    """Return whether the parts of a bar are told apart by their characters and not by colours."""
+    return palette.depth == "none" or palette.ascii
+
+
+def _part_signs(palette: Palette) -> str:
+    return "".join(bar_sign(slot, palette) for slot in (SLOPE_INK, WEIGHTS_INK, WHOLE_INK))
 
 
 def _paint(cells: Cells, area: tuple[slice, slice], upper: Ints, lower: Ints, palette: Palette) -> None:
     """Paint two half rows into each cell: by colours, or by characters where there are none."""
-    if palette.depth == "none" or palette.ascii:
+    if _told_by_signs(palette):
         ink = np.where(upper != NONE, upper, lower)
         codes = np.full(ink.shape, ord(" "))
         for slot in (SLOPE_INK, WEIGHTS_INK, WHOLE_INK):
@@ -152,7 +161,7 @@ def _paint(cells: Cells, area: tuple[slice, slice], upper: Ints, lower: Ints, pa
 def _mark(cells: Cells, row: int, column: int, sign: str, slot: int, palette: Palette) -> None:
     """Write a sign; where there are colours, a bar stays visible behind it."""
     fill = int(cells.fill[row, column])
-    if palette.depth != "none" and not palette.ascii and chr(int(cells.codes[row, column])) in "█▀▄":
+    if not _told_by_signs(palette) and chr(int(cells.codes[row, column])) in "█▀▄":
         fill = int(cells.ink[row, column])
     cells.write(row, column, sign, slot, fill)
 
@@ -166,9 +175,16 @@ def _line(
     slot: int,
     palette: Palette,
 ) -> None:
-    """Draw a short line at the height of each value, where it is finite."""
+    """Draw a short line at the height of each value, where it is finite.
+
+    Without colours it replaces what it crosses, so it leaves out a cell that is all there is of a part of a bar.
+    """
+    parts = _part_signs(palette) if _told_by_signs(palette) else ()
     for column in np.flatnonzero((bin_of >= 0) & np.isfinite(values[bin_of])).tolist():
         row = heights.row(int(heights.halves(values[bin_of[column] : bin_of[column] + 1])[0]))
+        there = cells.codes[: heights.rows, GUTTER + column]
+        if chr(int(there[row])) in parts and np.count_nonzero(there == there[row]) == 1:
+            continue
         _mark(cells, row, GUTTER + column, sign, slot, palette)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,10 +15,12 @@ from gradtui.charts.factor_bars import (
     WEIGHTS_INK,
     WHOLE_INK,
     FactorBars,
+    bar_sign,
     draw_factors,
 )
 from gradtui.charts.layer_axis import GUTTER, LayerAxis
-from gradtui.charts.palette import THEORY, text_palette
+from gradtui.charts.palette import THEORY, Palette, text_palette
+from tests.support.drawn import ASCII, MONO, PLAIN
 
 ROWS = 12
 
@@ -89,6 +93,21 @@ def test_theory_is_a_line_at_its_height() -> None:
     cells = drawn(bars([-0.6, -0.6], theory=[-0.6, ABSENT]))
     rows = np.flatnonzero((cells.ink == THEORY).any(axis=1))
     assert rows.tolist() == [max(rows_of(cells, 1, 2, WHOLE_INK))]
+
+
+@pytest.mark.parametrize("palette", [MONO, PLAIN, ASCII])
+def test_no_line_hides_a_part_where_characters_tell_the_parts(palette: Palette) -> None:
+    # Opposite parts that nearly cancel: of each there is one cell, and both lines lie in the row of one of them.
+    count = 8
+    shown = bars([0.01] * count, [-0.03] * count, theory=[0.01] * count)
+    shown = replace(shown, running=np.full(count, ABSENT))
+    cells, axis = Cells(ROWS, 60), LayerAxis(count, 60 - GUTTER)
+    draw_factors(cells, shown, axis, palette, ROWS, None)
+    for column in GUTTER + np.flatnonzero(axis.bar_of_column[: axis.used] >= 0):
+        signs = {chr(code) for code in cells.codes[:, column]}
+        assert {bar_sign(SLOPE_INK, palette), bar_sign(WEIGHTS_INK, palette)} <= signs
+    between = GUTTER + np.flatnonzero(axis.bar_of_column[: axis.used] < 0)
+    assert (cells.ink[:, between] == THEORY).any(axis=0).all(), "theory is seen between the bars"
 
 
 @pytest.mark.parametrize(

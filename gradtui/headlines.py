@@ -143,9 +143,12 @@ def extremes_headline(format_: str, noun: str) -> MakeHeadline:
     def headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
         known = [(value, name) for value, name in zip(values, names, strict=True) if value == value]
         if not known:
-            return HeadlineText(f"no {noun} measured", "none")
+            return HeadlineText(f"{noun}: not measured in any layer", "none")
         (low, low_name), (high, high_name) = min(known), max(known)
         lowest, highest = (formatted(f"{{:{format_}}}", value) for value in (low, high))
+        if lowest == highest:
+            where = _layers([name for _, name in known], len(values))
+            return HeadlineText(f"{noun} {lowest} in {where}", "none")
         ends = f"from {lowest} ({low_name}) to {highest} ({high_name})"
         return HeadlineText(f"{noun} {ends}", "none")
 

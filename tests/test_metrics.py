@@ -76,8 +76,10 @@ def test_lag_headline_compares_the_longest_lag_with_the_shortest() -> None:
 def test_extremes_headline_leaves_out_layers_that_have_no_value() -> None:
     headline = metrics.get("dead_fraction").headline
     assert headline(["a", "b", "c"], [0.5, math.nan, 0.1]).text == "dead units from 10% (c) to 50% (a)"
-    assert headline(["a"], [math.nan]).text == "no dead units measured"
-    assert metrics.get("saturated_fraction").headline(["a"], [math.nan]).text == "no saturated units measured"
+    assert headline(["a"], [math.nan]).text == "dead units: not measured in any layer"
+    assert headline(["a", "b", "c"], [0.001, math.nan, 0.002]).text == "dead units 0% in 2 of 3 layers"
+    assert headline(["a", "b"], [1.0, 1.0]).text == "dead units 100% in all 2 layers"
+    assert headline(["a", "b"], [math.nan, 0.5]).text == "dead units 50% in b"
     assert (
         metrics.get("activation_std").headline(["a", "b"], [0.0, 0.5]).text == "spread from 0 (a) to 5e-1 (b)"
     )

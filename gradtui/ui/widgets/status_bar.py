@@ -271,7 +271,7 @@ def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> RunP
     )
 
 
-_PHASES = {"importing": "importing torch", "building": "building the net"}
+_PHASES = {"importing": "importing PyTorch", "building": "building the net"}
 
 MOST_BEFORE = 2000
 """The number of first events of a run among which a pretraining is looked for."""
@@ -284,12 +284,12 @@ def _phase_text(snapshot: Snapshot) -> str:
     """Return what the trainer is doing, in its own words where they say more than the name of the phase."""
     phase = snapshot.status.phase
     phase_event = next((event for event in reversed(snapshot.events) if event.get("event") == "phase"), {})
+    if phase == "evaluating" and time.time() - float(phase_event.get("time", 0.0)) <= BRIEF_EVALUATION:
+        phase = "training"
     if phase == "training" and any(
         event.get("event") == "pretrain" for event in snapshot.events[:MOST_BEFORE]
     ):
-        phase = "fine-tuning"
-    if phase == "evaluating":
-        return phase if time.time() - float(phase_event.get("time", 0.0)) > BRIEF_EVALUATION else "training"
+        return "fine-tuning"
     if phase == "pretraining":
         return str(phase_event.get("text") or phase)
     return _PHASES.get(phase, phase)

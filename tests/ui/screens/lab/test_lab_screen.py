@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -86,6 +87,14 @@ async def test_a_run_without_a_step_says_that_it_is_paused_or_has_ended(make_run
         await until(pilot, lambda: "layer 2   learns now" in screen_text(app))
         writer.event("paused")
         await until(pilot, lambda: "layer 2   paused" in screen_text(app))
+        writer.event("resumed")
+        writer.event("pretrain", name="dense3", reconstruction_error=0.01, layer=3, epoch=5)
+        writer.event("phase", phase="training", text="training")
+        await until(pilot, lambda: "● fine-tuning" in screen_text(app))
+        # A brief evaluation is not named, and the fine-tuning goes on meanwhile.
+        writer.event("phase", phase="evaluating", text="evaluating", time=time.time() + 60)
+        await until(pilot, lambda: "Evaluating on the training" in screen_text(app))
+        assert "● fine-tuning" in screen_text(app)
         writer.close()
 
 

@@ -82,11 +82,14 @@ def risen_again(case: Case) -> Finding | None:
             return None
         answers = f"; the accuracy of the batches fell from {best:.0%} to {now:.0%}"
     step = int(steps[_row_of_rise(case.loss.values, lowest)])
-    if not case.evidence.finished and case.evidence.step - step < LASTING_STEPS:
+    raised = _raised_rate(case, step)
+    # A loss that falls again without a change of the rate is left time to come back.
+    passing = case.evidence.step - step < LASTING_STEPS or (not raised and case.loss_is_falling)
+    if passing and not case.evidence.finished:
         return None
     words = (
         f"The loss had fallen to {number(lowest.level)} and has risen to {number(lowest.now)} since step {step:,} "
-        f"({case.reference_text()}){answers}{_raised_rate(case, step)}."
+        f"({case.reference_text()}){answers}{raised}."
     )
     offers = cures.for_unstable_loss(case.evidence.experiment, case.measured())
     return Finding.of("unstable-loss", step, (), words, offers, mild=case.started_learning)

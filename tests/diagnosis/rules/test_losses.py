@@ -324,6 +324,17 @@ class TestLossThatRisesAgain:
         assert codes(live(self.run(), 390)) == []
         assert codes(live(self.run(), 410)) == ["unstable-loss"]
 
+    def test_while_it_falls_back_it_is_found_only_if_the_rate_was_raised(self) -> None:
+        steps = np.arange(1, 701)
+        raised = Series.of(steps, np.where(steps > 350, 0.3, 0.03))
+        unchanged = Series.of(steps, np.full(700, 0.03))
+        found = []
+        for rate in (raised, unchanged):
+            run = self.run(now=1.0, rate=rate)
+            run.loss.values[350:] *= np.geomspace(2.0, 0.05, 350)
+            found.append(codes(live(run, 430)))
+        assert found == [["unstable-loss"], []]
+
     def test_a_script_is_not_judged_by_it(self) -> None:
         assert codes(self.run(experiment=None, chance_loss=math.nan)) == []
 

@@ -352,6 +352,11 @@ class FollowedRun:
         return meta is not None and meta.kind == "script"
 
     @property
+    def has_steps(self) -> bool:
+        """Return whether the run has a step that can be shown."""
+        return self.snapshot is not None and self.snapshot.step > 0
+
+    @property
     def has_plane(self) -> bool:
         """Return whether the run records what the net computes over the plane."""
         meta = self.snapshot.meta if self.snapshot is not None else None

@@ -19,6 +19,9 @@ NEED_A_RUN = frozenset(
 )  # fmt: skip
 """The actions that need a run."""
 
+NEED_A_STEP = frozenset({"metric", "factors", "first_bad", "find_layer"})
+"""The actions that need a step of the run."""
+
 NEED_AN_EXPERIMENT = frozenset({"start", "continue", "restart", "preflight", "beside", "draw_net", "edit"})
 """The actions that need an experiment in the builder, which is hidden beside a script's run."""
 
@@ -54,6 +57,8 @@ def why_not(bindings: Sequence[Binding], run: FollowedRun | None, *, lesson: boo
         return "not possible while a run trains" if run is not None and run.live else ""
     if run is None:
         return "needs a run: press space first"
+    if name in NEED_A_STEP and not run.has_steps:
+        return "this run has no step yet" if run.live else "this run ended before its first step"
     if name in REASONS:
         return REASONS[name]
     if name == "repair" and run.live and not run.script:

@@ -75,6 +75,8 @@ class FieldList(Widget, can_focus=True):
 
     rows: reactive[tuple[FieldRow, ...]] = reactive((), repaint=False)
     cursor = reactive(0)
+    fixed = reactive(False)
+    """Whether nothing can be changed now, for example because the script has ended."""
 
     @dataclass
     class Stepped(Message):
@@ -155,7 +157,7 @@ class FieldList(Widget, can_focus=True):
         arrows = self.get_component_rich_style("field--arrows", partial=True)
         if here and self.has_focus and (cursor := cursor_style(self.app)) is not None:
             base, label, value, arrows = cursor, Style(), Style(), Style()
-        active = here and self.has_focus and row.steps
+        active = here and self.has_focus and row.steps and not self.fixed
         label_width = min(self.label_width, max(4, width - 10))
         room = max(1, width - label_width - 4)
         text = f"{row.text} ○" if row.changed else row.text
@@ -167,6 +169,14 @@ class FieldList(Widget, can_focus=True):
             Segment(" ›" if active else "  ", base + arrows),
         ]
         return Strip(segments).adjust_cell_length(width, base)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key does anything now."""
+        return not (self.fixed and action in ("step", "edit"))
+
+    def watch_fixed(self) -> None:
+        """Show the keys that change a value, or hide them."""
+        self.refresh_bindings()
 
     def action_move(self, by: int) -> None:
         """Move the cursor down by this many fields, or up if negative."""
@@ -205,6 +215,8 @@ class FieldList(Widget, can_focus=True):
             return
         same = self.cursor == offset.y
         self.cursor = offset.y
+        if self.fixed:
+            return
         if event.chain == 2:
             self.action_edit()
         elif same and offset.x >= self.label_width:

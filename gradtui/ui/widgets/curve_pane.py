@@ -114,10 +114,9 @@ class CurvePane(Vertical, can_focus=True):
         self._asked_linear = False
         """Whether the person wants a linear axis for this run although its loss spans decades."""
         self._pretraining = False
-        self._first = 1
-        self._newest = 0
-        self._event_marks: EventMarks | None = None
+        self._first, self._newest = 1, 0
         self._plot: CurvePlot | None = None
+        self._event_marks: EventMarks | None = None
         self._axis_words = ""
         self._choices: Callable[[], list[str]] = list
         """Returns the axes to choose from. Only the key needs them, and not each painting."""
@@ -158,8 +157,6 @@ class CurvePane(Vertical, can_focus=True):
         for plot in self._plots():
             plot.cursor, plot.placeholder = None, says
             plot.update([])
-
-    # -- painting
 
     async def paint(self, followed: FollowedRun, partner: FollowedRun | None = None) -> None:
         """Show the curves of a run's state, the cursor at the step that is shown.
@@ -245,6 +242,10 @@ class CurvePane(Vertical, can_focus=True):
         """Return the seconds until the chart may be drawn again."""
         return self._plot.rest if self._plot is not None else 0.0
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether a key does anything now: without values there is at most another curve to show."""
+        return bool(self._known if action == "curve" else self._newest or self._pretraining)
+
     def _plots(self) -> list[CurvePlot]:
         """Return the chart in a list, empty before it is mounted; this imports nothing that a chart needs."""
         return [] if self._plot is None else [self._plot]
@@ -267,13 +268,11 @@ class CurvePane(Vertical, can_focus=True):
             title += Content.styled(" · smoothed", "bold $warning")
         self.heading = Content("  ").join([title, *names])
 
-    def watch_heading(self, heading: Content) -> None:
-        """Write the title of the frame."""
-        self.border_title = heading
+    def watch_heading(self) -> None:
+        """Write on the frame what is drawn, and which events."""
+        self.border_title, self.border_subtitle = self.heading, Content(self.caption)
 
-    def watch_caption(self, caption: str) -> None:
-        """Write the lower line of the frame."""
-        self.border_subtitle = Content(caption)
+    watch_caption = watch_heading
 
     def _write_caption(self) -> None:
         """Write which events lie at the cursor, or else what the signs mean."""

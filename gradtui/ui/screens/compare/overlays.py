@@ -71,7 +71,11 @@ class OverlaidCurves(CurvePane, inherit_bindings=False):
             one = curve(entry, self.what, part)
             series += by_axis([one] if one is not None else [], axes.get(entry.letter))
         plot = await self.plot()
+        had_values = bool(self._newest)
         self._newest, self._first = newest_of(entries), 1
+        if not had_values:
+            # The keys of the curves have an effect from now on.
+            self.refresh_bindings()
         plot.steps_on_x, plot.cursor = True, at
         plot.update(series, x_end=end_of_axis(list(known.values())))
         said = [f"not recorded in {missing}"] if missing else []

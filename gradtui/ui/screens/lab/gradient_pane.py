@@ -285,9 +285,10 @@ class GradientPane(Vertical, can_focus=True):
         return list(self.query(LayerChart))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return whether a key does anything now: over the plane there are neither layers nor a zoom."""
-        plane = self._data is not None and self._data.plane is not None
-        return not (plane and action in ("layer", "end", "zoom", "zoom_time", "whole"))
+        """Return whether a key does anything now: the plane has neither layers nor a zoom, and no step nothing."""
+        if self._data is None:
+            return action not in ("layer", "end", "time", "zoom", "zoom_time", "whole", "open")
+        return self._data.plane is None or action not in ("layer", "end", "zoom", "zoom_time", "whole")
 
     # -- layers
 
@@ -358,9 +359,8 @@ class GradientPane(Vertical, can_focus=True):
         if data is not None and data.plane is not None:
             self.post_message(StepChanged(data.plane.beside(data.plane.step, lines)))
         for waterfall in self.query(Waterfall):
-            if self._data is not None:
-                at = self._data.request.at
-                here = self._data.last if at is None else at
+            if data is not None:
+                here = data.last if data.request.at is None else data.request.at
                 self.post_message(StepChanged(waterfall.step_beside(here, lines)))
 
     def action_zoom_time(self, factor: float) -> None:

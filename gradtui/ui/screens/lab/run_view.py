@@ -144,6 +144,7 @@ class RunView:
         live = run is not None and run.live
         paused = live and run is not None and run.state == "paused"
         curable = run is not None and run.experiment is not None and not run.preflight
+        has_steps = run is not None and run.has_steps
         return {
             "start": not live and not self.can_continue and not self._script_alone,
             "continue": self.can_continue,
@@ -155,15 +156,17 @@ class RunView:
             "restart": run is not None and not run.script,
             "rate": not self._script_alone or live,
             **dict.fromkeys(("beside", "draw_net", *EDITS_OF_THE_BUILDER), not self._script_alone),
+            # Beside a script's run the key shows the cures of its findings as code.
+            "cures": not self._script_alone or bool(run is not None and run.newest_findings),
             "log": run is not None,
             "report": run is not None,
             "note": run is not None,
-            "metric": run is not None and self._has_other_metrics(run),
+            "metric": run is not None and has_steps and self._has_other_metrics(run),
             "why": run is not None,
-            "factors": run is not None,
+            "factors": has_steps,
             "plane": run is not None and run.has_plane,
-            "first_bad": run is not None,
-            "find_layer": run is not None,
+            "first_bad": has_steps,
+            "find_layer": has_steps,
             "fork_with_cure": curable,
             "try_all_cures": curable,
             "repair": curable and not live,
@@ -260,7 +263,9 @@ class RunView:
         self.show_status()
         self._hide_builder(run)
         self._show_running()
-        screen.query_one(TrainingPane).clipping = clipping_of(run.snapshot) if run.script else ""
+        training = screen.query_one(TrainingPane)
+        training.clipping = clipping_of(run.snapshot) if run.script else ""
+        training.ended = self._script_alone and not run.live
         self.show_edited()
         if trained:
             screen.query_one(NetPane).before = run.experiment
@@ -285,7 +290,8 @@ class RunView:
             return
         findings.verdict = self._comparison.verdict()
         self._show_divergence(run)
-        state = run.state, bool(run.newest_findings), run.has_plane, self._has_other_metrics(run)
+        found, metrics = bool(run.newest_findings), self._has_other_metrics(run)
+        state = run.state, run.has_steps, found, run.has_plane, metrics
         if state != self._painted_state:
             # This is done only if the state changed, since it builds the whole key line.
             self._painted_state = state

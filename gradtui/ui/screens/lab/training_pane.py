@@ -41,6 +41,9 @@ class TrainingPane(Vertical):
     script: reactive[bool] = reactive(False)
     """Whether the run on the screen is a watched script, which accepts few changes."""
 
+    ended: reactive[bool] = reactive(False)
+    """Whether the watched script has ended, so that it accepts no change any more."""
+
     clipping: reactive[str] = reactive("")
     """The words for the clipping that a watched script does by itself."""
 
@@ -64,6 +67,11 @@ class TrainingPane(Vertical):
         """List the values again."""
         self._fill()
 
+    def watch_ended(self) -> None:
+        """Say that nothing can be changed any more, or list the fields as before."""
+        self.query_one(FieldList).fixed = self.ended
+        self._fill()
+
     def watch_script(self) -> None:
         """List the fields that a script, or an experiment, can change."""
         self.border_title = "Controls for the script" if self.script else "Training"
@@ -81,4 +89,5 @@ class TrainingPane(Vertical):
             rows.append(FieldRow(path, label, self.clipping if own else show(path, value), changed))
         fields = self.query_one(FieldList)
         fields.show(rows)
-        self.border_subtitle = "○ applies at the next start" if any(row.changed for row in rows) else ""
+        changes = "○ applies at the next start" if any(row.changed for row in rows) else ""
+        self.border_subtitle = "the script has ended" if self.ended else changes

@@ -295,6 +295,36 @@ async def test_keys_of_a_training_say_that_a_script_has_ended(key: str, said: li
         assert said[-1].endswith(": this run has ended")
 
 
+async def test_a_script_that_ended_before_its_first_step_offers_no_key_that_does_nothing(
+    said: list[str],
+) -> None:
+    folder = new_folder(runs_root(), "early")
+    write_meta(
+        folder, RunMeta.of_this_process(id=folder.name, name="early", kind="script", layers=(), tables={})
+    )
+    writer = RunWriter(folder, {})
+    writer.event("end", 0, status="finished", reason="")
+    writer.close()
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "Finished before the first step." in screen_text(app))
+        for tab, dead in {
+            "net": ("less", "type a value", "apply a cure"),
+            "gradient": ("layer", "time", "zoom", "open layer", "first bad step"),
+            "curves": ("smooth", "another curve", "zoom time"),
+        }.items():
+            lab.action_tab(tab)
+            await pilot.pause()
+            offered = {active.binding.description for active in app.screen.active_bindings.values()}
+            assert not offered.intersection(dead), tab
+            assert {"why", "presets"} <= offered
+        assert "the script has ended" in screen_text(app)
+        for key in ("m", "P", "b", "slash"):
+            await pilot.press(key)
+            assert said[-1].endswith(": this run ended before its first step")
+
+
 def test_code_is_broken_between_its_words() -> None:
     line = "  torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)"
     assert list(code_parts(line, 33)) == [

@@ -85,9 +85,9 @@ CRITERIA: dict[str, tuple[str, Check]] = {
         ),
     ),
     "degradation": (
-        "no hidden layer's gradient is a tenth of another's at the first step, and the same net with a tenth of the "
-        "layers is right on a tenth more of the training data, at least",
-        lambda f: not f.broke and f.spread < 1.0,
+        "no hidden layer's gradient is a tenth of another's at the first step, the loss never swung, and the same net "
+        "with a tenth of the layers is right on a tenth more of the training data, at least",
+        lambda f: not f.broke and f.spread < 1.0 and f.worst_loss < 1.5,
     ),
 }
 

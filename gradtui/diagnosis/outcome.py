@@ -15,6 +15,9 @@ from gradtui.words import number, ratio
 AVERAGED_STEPS = 20
 """Steps over which a batch's loss and accuracy are averaged: a single batch says little."""
 
+FEWEST_TIMED_STEPS = 50
+"""Steps below which the time of a step is not compared in words: a run's first steps are slower than the others."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -112,12 +115,14 @@ class Verdict:
         parts = [f"{', '.join(codes)} {what}" for codes, what in changes if codes]
         lines = [(self.word if ended else "so far") + (": " + "; ".join(parts) if parts else "")]
         if not math.isnan(after.accuracy) and not math.isnan(before.accuracy):
-            lines.append(f"accuracy {before.accuracy:.1%} → {after.accuracy:.1%}")
+            evaluated = not (math.isnan(before.test_accuracy) or math.isnan(after.test_accuracy))
+            which = "training accuracy" if evaluated else "accuracy"
+            lines.append(f"{which} {before.accuracy:.1%} → {after.accuracy:.1%}")
         # The charts show single batches and the finding the last step, so this figure says what it is.
         lines.append(f"loss {number(before.loss)} → {number(after.loss)}, mean of {AVERAGED_STEPS} steps")
         if math.isfinite(before.drop) and math.isfinite(after.drop):
             lines.append(f"input ÷ output gradient: {ratio(before.drop)} → {ratio(after.drop)}")
-        if not math.isnan(self.price):
+        if not math.isnan(self.price) and min(before.step, after.step) >= FEWEST_TIMED_STEPS:
             lines.append(f"step time: {self.price:.2f}×")
         return lines
 

@@ -78,6 +78,9 @@ def _check_number(question: Question, answer: str, run: Run) -> AnswerCheck:
         right = given * value > 0 and abs(math.log(given / value)) <= math.log(question.factor)
     else:
         right = abs(given - value) <= question.within
+    if not right and math.isfinite(value):
+        # The answer itself is not told, since the question stays open.
+        return AnswerCheck(False, "too large" if given > value else "too small")
     return AnswerCheck(right, f"the run has {plain_exponents(f'{value:.3g}')}")
 
 

@@ -108,12 +108,12 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
         yield _row(metric["name"][:9], *_course(metric))
     if accuracy["train"] is not None:
         yield _row("accuracy", f"train {percent(accuracy['train'])}", f"test {percent(accuracy['test'])}")
-    rate = [f"{taken / summary['seconds']:,.0f} steps/s"] if summary["seconds"] > 0 else []
+    rate = [f"{taken / summary['seconds']:,.0f} steps/s on average"] if summary["seconds"] > 0 else []
     yield _row("time", seconds(summary["seconds"]), *rate)
     if summary["overhead"] is not None:
         yield _row("recording", f"{percent(summary['overhead'])} of the step time")
     if costs := convert(summary.get("costs", {}), RunCosts).words():
-        yield Text(f"{'costs':<10}{costs}")
+        yield Text(f"{'costs':<10}{costs}, as measured last")
 
 
 def _course(numbers: dict[str, Any]) -> list[str]:

@@ -64,5 +64,7 @@ def why_not(bindings: Sequence[Binding], run: FollowedRun | None, *, lesson: boo
     if name == "repair" and run.live and not run.script:
         return "not possible while a run trains"
     if name in ("fork_with_cure", "try_all_cures", "repair"):
-        return "cures can only be trained for runs of gradtui's own experiments"
+        if run.script:
+            return "4 shows cures as code; gradtui watch --try all tries them"
+        return "needs a run with steps: press space first"
     return "this run has ended" if not run.live else ""

@@ -27,7 +27,11 @@ def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
     assert verdict(SICK, WELL).lines(ended=False)[0] == "so far: vanishing gone", (
         "a verdict needs the end of both"
     )
-    assert "accuracy 10.4% → 99.0%" in said
+    assert "training accuracy 10.4% → 99.0%" in said
+    assert "step time: 1.10×" in said
+    batches = verdict(replace(SICK, test_accuracy=math.nan, step=23), WELL).lines()
+    assert "accuracy 10.4% → 99.0%" in batches, "of the last batches, where a run was not evaluated"
+    assert not any("step time" in line for line in batches), "the first steps are slower than the others"
     assert "input ÷ output gradient: 2e-12 → 2" in said
 
 

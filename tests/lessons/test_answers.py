@@ -77,7 +77,10 @@ def test_the_right_answer_is_accepted_and_others_are_refused(name: str, number: 
         right, *wrong = (LAYERS if question.kind == "layer" else NUMBERS)[name, number]
     assert check_answer(question, right, run).right, check_answer(question, right, run).line
     for answer in wrong:
-        assert not check_answer(question, answer, run).right, answer
+        verdict = check_answer(question, answer, run)
+        assert not verdict.right, answer
+        if question.kind == "number":
+            assert verdict.line in ("too large", "too small"), "the answer is not told"
 
 
 def test_a_question_about_a_run_waits_for_one() -> None:

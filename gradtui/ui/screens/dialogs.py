@@ -90,10 +90,14 @@ class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
             if all(word in f"{choice.title} {choice.line}".lower() for word in wanted)
         ]
         marked = next((at for at, choice in enumerate(found) if choice.marked), 0)
-        return Found([self._option(choice) for choice in found], marked if found else None)
+        # A title that is typed whole is that choice, also where others contain it.
+        named = next(
+            (at for at, choice in enumerate(found) if choice.title.lower() == text.lower().strip()), marked
+        )
+        return Found([self._option(choice) for choice in found], named if found else None)
 
     def _option(self, choice: Choice) -> Option:
-        between = " " * (self.title_width - len(choice.title)) if self.title_width else "\n"
+        between = " " * max(2, self.title_width - len(choice.title)) if self.title_width else "\n"
         title = Content.styled(choice.title, "bold $accent" if choice.marked else "bold")
         if choice.marked:
             title += Content.styled(f" · {choice.mark}", "$accent")

@@ -79,8 +79,10 @@ class PresetsScreen(ModalScreen[ChosenPreset | None], OneAnswer[ChosenPreset | N
                 )
             options += [Option(_line(entry), id=entry.name) for entry in matching]
         keys = [option.id for option in options]
-        if not text and self.current in keys:
-            return Found(options, keys.index(self.current))
+        # A name that is typed whole is that preset, also where others contain it.
+        named = text.strip() or self.current
+        if named in keys:
+            return Found(options, keys.index(named))
         return Found(options, next((at for at, key in enumerate(keys) if key is not None), None))
 
     @property

@@ -204,8 +204,9 @@ class CureListScreen(ChooseScreen):
         """Show what came of the trials, and list the cures that were tried first, the best of them at the top."""
         if not self.is_attached:
             return
-        self._say("")
-        self.show_again(self._choices({trial.cure.name: trial for trial in trials}))
+        tried = any(trial.steps for trial in trials)
+        self._say("" if tried or not trials else f"no cure could be tried in {self._seconds:.0f} s")
+        self.show_again(self._choices({trial.cure.name: trial for trial in trials} if tried else {}))
 
     def _say(self, words: str) -> None:
         self.query_one("Vertical").border_title = Content(

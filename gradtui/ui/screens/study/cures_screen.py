@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.worker import get_current_worker
 
+from gradtui.diagnosis.thresholds import DIFFERENT_ACCURACY
 from gradtui.study.state import StudyRow, StudyState
 from gradtui.study.study import Study
 from gradtui.ui.disk_work import leave
@@ -43,7 +44,8 @@ class CuresScreen(OneAnswer[Path | None]):
         "without one. **train** is the accuracy on the training set, **in÷out** the gradient of the first hidden "
         "layer divided by that of the last one, and **time** the time of a step divided by that of the baseline, "
         "including a share of any pretraining. Runs that have ended are ranked: those without the problem first, "
-        "then by accuracy, then by time."
+        f"then by accuracy; where it differs by at most {DIFFERENT_ACCURACY:.0%}, which another seed may do too, "
+        "the faster one comes first."
     )
     # The ids stay as they are: people may have bound them to other keys in their settings.
     BINDINGS = [

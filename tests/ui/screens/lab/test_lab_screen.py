@@ -438,10 +438,10 @@ async def test_presets_are_found_by_typing_and_can_be_undone() -> None:
         lab = await lab_of(pilot)
         await pilot.press("p")
         await pilot.pause()
-        await pilot.press(*"cure-elu")
+        await pilot.press(*"plain-5")
         await pilot.pause()
         await pilot.press("enter")
-        await until(pilot, lambda: lab.workbench.experiment == resolve("cure-elu"))
+        await until(pilot, lambda: lab.workbench.experiment == resolve("plain-5"))
         await pilot.press("u")
         await until(pilot, lambda: lab.workbench.experiment == resolve("sigmoid-20"))
 

@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from gradtui.diagnosis import diagnose, evidence_of
+from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import Finding
-from gradtui.experiment import to_dict
+from gradtui.experiment import Experiment, to_dict
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.study.chart_data import number_in, range_of
@@ -26,19 +27,28 @@ from gradtui.study.state import StudyFinding, StudyRow
 CODE = "degradation"
 
 
-def family_of(member: Member) -> str:
+def family_of(experiment: Experiment) -> str:
     """Return a text that is the same for all experiments that differ only in depth."""
-    raw: dict[str, Any] = to_dict(member.experiment)
+    raw: dict[str, Any] = to_dict(experiment)
     for group in raw["net"]:
         group["repeat"] = group["layers"] = 0
     return repr({**raw, "name": "", "description": "", "run": {**raw["run"], "checkpoint_every": 0}})
+
+
+def degradation_beside(run: Evidence, other: Evidence) -> Finding | None:
+    """Find that a run is worse than another one of the same experiment with fewer layers; None otherwise."""
+    if run.experiment is None or other.experiment is None or not (run.finished and other.finished):
+        return None
+    if family_of(run.experiment) != family_of(other.experiment):
+        return None
+    return next((found for found in diagnose(run, other) if found.code == CODE), None)
 
 
 class Degradation:
     """A Degradation compares each completed run of a study with the best shallower run that differs only in depth."""
 
     def __init__(self, members: Sequence[Member]) -> None:
-        self._families = {member.key: family_of(member) for member in members}
+        self._families = {member.key: family_of(member.experiment) for member in members}
         self._known: dict[tuple[str, str], tuple[Finding, ...] | None] = {}
 
     def mark(self, rows: Sequence[StudyRow]) -> tuple[StudyRow, ...]:

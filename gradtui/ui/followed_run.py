@@ -27,6 +27,7 @@ from gradtui.ui.view import ViewRequest
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, RunMonitor
+    from gradtui.diagnosis.evidence import Evidence
     from gradtui.diagnosis.outcome import Outcome
     from gradtui.report.divergences import RecordedDivergence
     from gradtui.runs.control import CommandName
@@ -97,6 +98,8 @@ class FollowedRun:
         """The first step with a finding; None if there is none."""
         self.outcome: Outcome | None = None
         """The outcome of the run, with the figures by which cures are compared."""
+        self.evidence: Evidence | None = None
+        """The numbers of the run by which it was diagnosed last."""
         self.stats: tuple[RunStat, ...] = ()
         """The figures of the whole run, at the step that is shown."""
         self.divergences: tuple[RecordedDivergence, ...] = ()
@@ -294,7 +297,7 @@ class FollowedRun:
         due = monitor.waiting_since is not None
         if due:
             monitor.diagnose()
-            self.outcome = monitor.outcome
+            self.outcome, self.evidence = monitor.outcome, monitor.evidence
             found = monitor.findings or ()
             self.first_bad_step = first_visible_step(monitor.run, found, self.divergences)
             if not snapshot.status.live:

@@ -30,7 +30,8 @@ HEALTHY = Explanation(
     "Each layer multiplies the gradient by a factor on its way from the output to the input. In a "
     "healthy net these factors lie near 1, so all layers get a gradient of about the same size.",
     "The bars have about the same height.",
-    "Nothing needs to be fixed.",
+    "The gradient needs no cure. If the net learns too little all the same, train a shallower one too, mark both in "
+    "the list of runs (r) and compare them (C): only that shows whether the deeper net is worse (degradation).",
 )
 
 

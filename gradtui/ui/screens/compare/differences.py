@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import fmean, pstdev
 from textwrap import wrap
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -19,9 +20,13 @@ from textual.widget import Widget
 from gradtui import words
 from gradtui.experiment import Experiment, to_dict
 from gradtui.experiment.overrides import diff
+from gradtui.judgement import MARKS, Judgement
 from gradtui.runs.meta import config_of
 from gradtui.ui.field_values import show, value_at
 from gradtui.ui.screens.compare.runs_legend import ComparedRun
+
+if TYPE_CHECKING:
+    from gradtui.diagnosis import Finding
 
 MAX_FIELD_WIDTH = 24
 """The most columns of a field's path."""
@@ -40,18 +45,61 @@ class Difference:
     """The values that are bad."""
 
 
-def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
-    """Return the findings and figures of each run."""
+class Degradations:
+    """A Degradations remembers which of the compared runs are worse than a shallower one: that shows only here."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], Finding | None] = {}
+
+    def among(self, entries: Sequence[ComparedRun]) -> dict[str, tuple[str, str]]:
+        """Return by the letter of each such run what is found, and the letter of the best shallower run."""
+        from gradtui.study.degradation import degradation_beside
+
+        single = [entry for entry in entries if not entry.group]
+        # The one that has learned most comes first.
+        single.sort(key=lambda entry: -_accuracy(entry))
+        found: dict[str, tuple[str, str]] = {}
+        for entry in single:
+            for other in single:
+                run, shallower = entry.followed.evidence, other.followed.evidence
+                if run is None or shallower is None or other is entry or entry.letter in found:
+                    continue
+                pair = id(run), id(shallower)
+                if pair not in self._known:
+                    self._known[pair] = degradation_beside(run, shallower)
+                if (finding := self._known[pair]) is not None:
+                    found[entry.letter] = f"{MARKS[finding.severity][0]} {finding.code}", other.letter
+        return found
+
+
+def _accuracy(entry: ComparedRun) -> float:
+    outcome = entry.followed.outcome
+    return 0.0 if outcome is None or math.isnan(outcome.accuracy) else outcome.accuracy
+
+
+def outcomes(
+    entries: Sequence[ComparedRun], degraded: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> list[Difference]:
+    """Return the findings and figures of each run.
+
+    degraded: what `Degradations.among` returned.
+    """
     judgements = [entry.followed.diagnosis.newest_judgement for entry in entries]
+
+    def words_of(entry: ComparedRun, judgement: Judgement) -> str:
+        if entry.diverged:
+            return f"✖ {entry.diverged}"
+        if entry.letter in degraded:
+            what, other = degraded[entry.letter]
+            return f"{what}: deeper than {other}, and worse"
+        return f"{judgement.mark[0]} {judgement.words}"
+
     found = [
         Difference(
             "found",
+            tuple(map(words_of, entries, judgements)),
             tuple(
-                f"✖ {entry.diverged}" if entry.diverged else f"{judgement.mark[0]} {judgement.words}"
-                for entry, judgement in zip(entries, judgements, strict=True)
-            ),
-            tuple(
-                bool(entry.diverged) or judgement.state == "problem"
+                bool(entry.diverged) or judgement.state == "problem" or entry.letter in degraded
                 for entry, judgement in zip(entries, judgements, strict=True)
             ),
         )
@@ -59,7 +107,7 @@ def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
     figures: dict[str, Callable[[ComparedRun], str]] = {
         "step": lambda entry: f"{entry.newest:,}",
         "mean loss": partial(_figure, name="loss", form=words.number),
-        "train": partial(_figure, name="accuracy", form=words.percent),
+        "training": partial(_figure, name="accuracy", form=words.percent),
         "test": partial(_figure, name="test_accuracy", form=words.percent),
         "step time": partial(_figure, name="seconds", form=words.step_time),
         "input ÷ output": partial(_figure, name="drop", form=words.ratio),
@@ -178,8 +226,11 @@ class Differences(VerticalScroll, can_focus=True):
 
     HELP = (
         "## Differences\n\n"
-        "At the top is the result of each run, with the mean loss of its last 20 steps. Below it are the fields of the "
-        "experiments that are not the same in all runs. `↑ ↓` scroll, and `z` shows the table on the full screen."
+        "At the top is the result of each run, with the mean loss of its last 20 steps, and the "
+        "accuracies on the training and the test set. Of two runs that differ only in depth, the deeper one has "
+        "**degradation** if its gradients are even and its training accuracy is clearly lower. Below it "
+        "are the fields of the experiments that are not the same in all runs. `↑ ↓` scroll, and "
+        "`z` shows the table on the full screen."
     )
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = "Differences { scrollbar-size-vertical: 1; padding: 0 1; }"
@@ -187,6 +238,7 @@ class Differences(VerticalScroll, can_focus=True):
     def __init__(self) -> None:
         super().__init__(classes="pane", id="differences-pane")
         self.border_title = "Differences"
+        self._degradations = Degradations()
 
     def compose(self) -> ComposeResult:
         """Yield the table."""
@@ -196,7 +248,7 @@ class Differences(VerticalScroll, can_focus=True):
         """Show the state of all runs."""
         table = self.query_one(DifferenceTable)
         table.heads = tuple(f"{entry.letter} {entry.title}" for entry in entries)
-        table.figures = tuple(outcomes(entries))
+        table.figures = tuple(outcomes(entries, self._degradations.among(entries)))
         experiments = [entry.followed.experiment for entry in entries]
         configs = [_config(entry) for entry in entries]
         fields = [*differing(experiments), *differing_configs(configs)]

@@ -23,6 +23,7 @@ from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.drawn import MONO, PLAIN, lines
 from tests.support.lab import SIZES, alien, lab_of, no_standby, screen_text, until
+from tests.support.studies import sick_run
 from tests.ui.conftest import SCALARS, MakeRun
 
 __all__ = ["no_standby"]
@@ -74,6 +75,20 @@ async def test_everything_of_all_runs_is_there(size: tuple[int, int], two: list[
         loss = screen.query(OverlaidCurves).first().query_one(CurvePlot)
         assert loss.frame is not None
         assert loss.frame.high == 100, "the axis ends with the data, not with the 500 steps of the plans"
+
+
+async def test_a_deeper_run_that_is_worse_has_degradation_beside_the_shallower_one(home: Path) -> None:
+    deep, shallow = resolve("plain-57"), resolve("plain-5")
+    folders = [
+        sick_run(deep, decades=0.3, accuracy=0.32, learns=True, steps=60),
+        sick_run(shallow, decades=0.3, accuracy=0.95, learns=True, steps=60),
+        sick_run(set_fields(shallow, {"seed": 9}), decades=0.3, accuracy=0.97, learns=True, steps=60),
+    ]
+    app = GradtuiApp(attach=folders[0])
+    async with app.run_test(size=(120, 36)) as pilot:
+        await compared(pilot, folders)
+        await until(pilot, lambda: "▲ degradation: deeper than B," in screen_text(app))
+        assert screen_text(app).count("✓ no problems") == 2
 
 
 async def test_profiles_hold_the_numbers_of_the_step_that_is_looked_at(two: list[Path]) -> None:

@@ -264,10 +264,7 @@ async def test_keys_that_need_an_experiment_say_so_until_one_is_opened_over_the_
         assert said[-1] == "m: this run records no other metric"
         for key in "fTA":
             await pilot.press(key)
-            assert (
-                said[-1]
-                == f"{key}: 4 shows cures as code; gradtui watch --try all tries them"
-            )
+            assert said[-1] == f"{key}: 4 shows cures as code; gradtui watch --try all tries them"
         await pilot.press("Y")
         assert [str(toast.message) for toast in app._notifications] == [
             "No cure of this script can be copied as code."

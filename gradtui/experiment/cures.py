@@ -49,6 +49,11 @@ def cure(key: str) -> Cure:
     return _BY_KEY[key]
 
 
+def has_price(price: str) -> bool:
+    """Return whether the words for a price name any."""
+    return price.rstrip(".") not in ("", "none")
+
+
 CURES: tuple[Cure, ...] = (
     Cure(
         "relu",

@@ -17,7 +17,7 @@ from textual.content import Content
 
 from gradtui.diagnosis.cures import every_offer
 from gradtui.experiment import Experiment, ExperimentError, set_fields
-from gradtui.experiment.cures import Cure
+from gradtui.experiment.cures import Cure, has_price
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
 from gradtui.ui.field_values import show
@@ -59,7 +59,7 @@ class CureOption:
     def line(self, before: Experiment) -> str:
         """Return why it should help, what it changes in the experiment `before`, and what it costs."""
         changes = ", ".join(f"{path} {show(path, value)}" for path, value in self.cure.set_of(before).items())
-        price = f"\ncost: {self.cure.price}" if self.cure.price.rstrip(".") not in ("", "none") else ""
+        price = f"\ncost: {self.cure.price}" if has_price(self.cure.price) else ""
         return f"{self.cure.why}\nchange: {changes}{price}"
 
 

@@ -11,14 +11,21 @@ from textual.reactive import var
 from textual.widgets import Static
 
 from gradtui.diagnosis.findings import EXPLANATIONS
+from gradtui.experiment.cures import has_price
 from gradtui.judgement import MARKS
 from gradtui.ui.screens.lab.code_advice import HINT, code_text, cures_with_code
 from gradtui.ui.shown_diagnosis import READING, ShownDiagnosis
 from gradtui.words import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gradtui.diagnosis import Finding
     from gradtui.report.divergences import RecordedDivergence
+
+
+TWO_COLUMNS, COLUMN_GAP = 160, 2
+"""The least columns of a pane in which the cures stand beside the findings, and the blanks between the two."""
 
 
 class FindingsPane(VerticalScroll, can_focus=True):
@@ -34,6 +41,10 @@ class FindingsPane(VerticalScroll, can_focus=True):
     FindingsPane {
         padding: 0 1; scrollbar-size-vertical: 1;
         &.-maximized Static { max-width: 110; }
+        & #findings-cures { display: none; }
+        &.-beside { layout: horizontal; }
+        &.-beside Static { width: 1fr; margin: 0 2 0 0; }
+        &.-beside #findings-cures { display: block; margin: 0; }
     }
     """
 
@@ -63,8 +74,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
     """The text on the screen."""
 
     def compose(self) -> ComposeResult:
-        """Yield one text."""
+        """Yield the text, and the one that stands beside it on a wide screen."""
         yield Static(id="findings-text")
+        yield Static(id="findings-cures")
 
     def on_mount(self) -> None:
         """Write the first text, and another one where the pane fills the screen."""
@@ -95,7 +107,10 @@ class FindingsPane(VerticalScroll, can_focus=True):
     def _show(self) -> None:
         diagnosis = self.diagnosis or ShownDiagnosis()
         columns = self._columns if self.content_size.width else 0
-        text = findings_text(diagnosis, self.step, columns, explained=self.is_maximized)
+        beside = self._show_cures_beside(diagnosis.findings or ())
+        text = findings_text(
+            diagnosis, self.step, columns, explained=self.is_maximized, names_cures=not beside
+        )
         if self.diagnosis is None and self.reading:
             text = Content.styled(f"◌ {READING} …", "$secondary")
         findings, later = diagnosis.findings, diagnosis.later
@@ -117,6 +132,16 @@ class FindingsPane(VerticalScroll, can_focus=True):
         hint = "w why · f fix it · T all cures" if curable else "w why" if explained else ""
         self._write(title, text, HINT if cures_with_code(findings) else hint)
 
+    def _show_cures_beside(self, findings: Sequence[Finding]) -> bool:
+        """Show the cures with their reasons in a column of their own where there is room, and return whether."""
+        roomy = self.is_maximized and self.content_size.width >= TWO_COLUMNS
+        text = cures_text(findings, self._columns // 2 - COLUMN_GAP) if roomy else Content("")
+        beside = bool(text.plain)
+        self.set_class(beside, "-beside")
+        if beside:
+            self.query_one("#findings-cures", Static).update(text)
+        return beside
+
     def _write(self, title: str, text: Content, hint: str) -> None:
         """Put the text on the screen, with a new layout only if the text takes other lines.
 
@@ -134,7 +159,12 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
 
 def findings_text(
-    diagnosis: ShownDiagnosis, step: int, columns: int = 0, *, explained: bool = False
+    diagnosis: ShownDiagnosis,
+    step: int,
+    columns: int = 0,
+    *,
+    explained: bool = False,
+    names_cures: bool = True,
 ) -> Content:
     """Return the findings at the shown step, or why there are none, then remarks and the findings of later steps.
 
@@ -143,20 +173,24 @@ def findings_text(
         step: the step that is shown.
         columns: the most columns of a line of code; 0 leaves it whole.
         explained: whether each is followed by what `w` says of it, for which the full screen has room.
+        names_cures: whether the first cures of each are named.
     """
     findings, later = diagnosis.findings, diagnosis.later
     if findings:
         # An explosion and the NaN that it ends in share the cure that Y copies, so it is written once.
         first = next((finding for finding in findings if cures_with_code([finding])), None)
         text = Content("\n").join(
-            _describe(finding, columns, code=finding is first, explained=explained) for finding in findings
+            _describe(finding, columns, code=finding is first, explained=explained, names_cures=names_cures)
+            for finding in findings
         )
     else:
         text = diagnosis.without_findings(step)
     if diagnosis.why:
         text += Content.styled(f"\n{diagnosis.why}", "$secondary")
     for remark in diagnosis.remarks:
-        text += Content("\n") + _describe(remark, columns, code=False, explained=explained)
+        text += Content("\n") + _describe(
+            remark, columns, code=False, explained=explained, names_cures=names_cures
+        )
     for finding in later:
         text += Content.styled(f"\n{MARKS[finding.severity][0]} {finding.code}  {finding.when}", "$secondary")
     return text
@@ -174,7 +208,26 @@ def _verdict(columns: int, cure: str, when: str, head: str, *lines: str) -> Cont
     return text
 
 
-def _describe(finding: Finding, columns: int, *, code: bool, explained: bool) -> Content:
+def cures_text(findings: Sequence[Finding], columns: int) -> Content:
+    """Return every cure of the findings with its reason and cost; the code of the first that has any."""
+    offers = {cure.name: cure for finding in findings for cure in finding.cures}
+    copied = cures_with_code(findings)[:1]
+    parts = []
+    for cure in offers.values():
+        lines = [Content.assemble(("→ ", "$accent"), (printable(cure.name), "bold"))]
+        cost = [f"cost: {cure.price}"] if has_price(cure.price) else []
+        lines += [
+            Content("  ") + line
+            for said in (cure.why, *cost)
+            for line in Content(said).wrap(max(1, columns - 2))
+        ]
+        lines += [code_text(cure, columns)] if cure in copied else []
+        parts.append(Content("\n").join(lines))
+    heading = Content.styled("Cures\n", "bold $accent")
+    return heading + Content("\n\n").join(parts) if parts else Content("")
+
+
+def _describe(finding: Finding, columns: int, *, code: bool, explained: bool, names_cures: bool) -> Content:
     mark, colour = MARKS[finding.severity]
     text = Content.assemble(
         (f"{mark} {finding.code}", f"bold {colour}"),
@@ -182,7 +235,7 @@ def _describe(finding: Finding, columns: int, *, code: bool, explained: bool) ->
         f"{finding.evidence}\n",
     )
     copied = cures_with_code([finding])[:1] if code else []
-    for cure in finding.cures[:3]:
+    for cure in finding.cures[:3] if names_cures else ():
         text += Content.assemble(("→ ", "$accent"), cure.name, "\n")
         if cure in copied:
             text += code_text(cure, columns) + "\n"

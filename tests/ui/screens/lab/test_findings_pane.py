@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from textual.app import App, ComposeResult
 from textual.screen import Screen
 
 from gradtui.diagnosis import Finding
+from gradtui.diagnosis.cures import for_vanishing
+from gradtui.experiment import resolve
 from gradtui.judgement import judge
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.shown_diagnosis import ShownDiagnosis
@@ -72,3 +76,26 @@ async def test_the_lines_of_a_verdict_stay_indented_where_they_are_broken() -> N
         await pilot.resize_terminal(60, 20)
         await pilot.pause(0.1)
         assert "   input ÷ output gradient: 8e-13 → 2.7" in screen_text(app)
+
+
+async def test_the_full_screen_shows_each_cure_with_its_reason_and_cost_where_it_is_wide() -> None:
+    cures = for_vanishing(resolve("sigmoid-20"))
+    finding = replace(Finding.of("vanishing", 1, (), "The first layer gets no gradient."), cures=(*cures,))
+    app = PaneApp()
+    async with app.run_test(size=(200, 50)) as pilot:
+        pane = app.query_one(FindingsPane)
+        pane.diagnosis = ShownDiagnosis((finding,), judge((finding,), live=True))
+        await pilot.pause(0.1)
+        assert "cost:" not in screen_text(app)
+        app.screen.maximize(pane)
+        await pilot.pause(0.1)
+        text = screen_text(app)
+        assert next(line.find("Cures") for line in text.splitlines() if "vanishing" in line) > 90, "beside it"
+        for cure in cures[:4]:
+            assert text.count(f"→ {cure.name}  ") == 1
+            assert cure.why[:60] in text
+            assert f"cost: {cure.price[:60]}" in text
+        await pilot.resize_terminal(120, 50)
+        await pilot.pause(0.1)
+        assert "cost:" not in screen_text(app)
+        assert f"→ {cures[0].name}" in screen_text(app)

@@ -6,9 +6,9 @@ letter of a filter is noticeably slow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic
 
 from rich.segment import Segment
 from textual import events
@@ -22,87 +22,10 @@ from textual.widget import Widget
 
 from gradtui.ui.theme import cursor_style
 from gradtui.ui.widgets.status_bar import bar
+from gradtui.ui.widgets.table_columns import SIGNS, Column, PlacedColumn, Row, cut, fitted, parts_of, placed
 
-Row = TypeVar("Row")
-
-SIGNS = 4
-"""The cells before the first column: the cursor and the mark, each with a blank."""
 MEASURED_ROWS = 300
 """The rows whose cells are measured; those of thousands would take longer than a key may."""
-
-
-@dataclass(frozen=True)
-class Column(Generic[Row]):
-    """A Column is one column of a table: its title, and how it shows and sorts rows."""
-
-    key: str
-    title: str
-    text: Callable[[Row], Content | str]
-    least: int
-    """The least width."""
-    most: int = 0
-    """The greatest width; 0 is the least width."""
-    rank: int = 0
-    """The rank by which columns are left out where there is no room for all: those of higher rank are left out."""
-    right: bool = False
-    """Whether its cells end at the right, as figures do."""
-    value: Callable[[Row], Any] | None = None
-    """Returns what rows are sorted by; None where the column does not sort. A value of None goes last either way."""
-    beside: str = ""
-    """The key of a column whose cell follows in this one, where it has no room of its own."""
-    spans: Callable[[Row], bool] | None = None
-    """Returns whether the cell of a row takes the whole rest of the line, instead of the columns to its right."""
-    middle: bool = False
-    """This is true if a cell that is too long is cut in the middle: names often differ at their ends only."""
-    wraps: bool = False
-    """Whether a cell that is too long continues in further lines, as long as all rows have room."""
-    sparse: bool = False
-    """Whether the column is left out, and its room given to others, as long as no row has anything in it."""
-    share: Callable[[Row], float | None] | None = None
-    """Returns how much is done, 0 to 1, to be drawn as a bar over the whole cell; None where it shows its text."""
-
-
-@dataclass(frozen=True)
-class PlacedColumn(Generic[Row]):
-    """A PlacedColumn is a column that there is room for, with its place."""
-
-    column: Column[Row]
-    start: int
-    width: int
-
-
-def placed(
-    columns: Sequence[Column[Row]], width: int, signs: int = SIGNS, needs: Mapping[str, int] | None = None
-) -> list[PlacedColumn[Row]]:
-    """Return which columns fit into so many cells behind the signs, in their order, and how wide each is.
-
-    needs: the width of the longest cell by column; no column gets more than that before each has as much.
-    """
-    gap = 1 if width < 100 else 2
-    room = width - signs
-    kept: set[str] = set()
-    for column in sorted(columns, key=lambda column: column.rank):
-        if column.least + (gap if kept else 0) > room:
-            # No narrower column of higher rank replaces it, since columns would jump as the width changes.
-            break
-        room -= column.least + (gap if kept else 0)
-        kept.add(column.key)
-    shown = [column for column in columns if column.key in kept]
-    widths = {column.key: column.least for column in shown}
-    needed = {column.key: min((needs or {}).get(column.key, 0), column.most) for column in shown}
-    for limits in (needed, {column.key: column.most for column in shown}):
-        while room > 0:
-            wider = [key for key, limit in limits.items() if widths[key] < limit]
-            if not wider:
-                break
-            for key in wider[:room]:
-                widths[key] += 1
-                room -= 1
-    found, start = [], signs
-    for column in shown:
-        found.append(PlacedColumn(column, start, widths[column.key]))
-        start += widths[column.key] + gap
-    return found
 
 
 class RowTable(Widget, Generic[Row], can_focus=True):
@@ -148,8 +71,8 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         self._signs = SIGNS if marks else SIGNS // 2
         self._shown = TableState[Row]()
         self._first = 0
-        self._tall = 1
-        """The lines of a row."""
+        self._lines_of: list[int] = []
+        """The lines of each row; empty where each has one, since only then there are rows out of view."""
         self._measured: tuple[Row, ...] = ()
         self._needs: dict[str, int] = {}
         """The width of the longest cell of each column that grows, and the rows that were measured."""
@@ -185,7 +108,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
                     (self._cell(column, row).cell_length for row in rows[:MEASURED_ROWS]), default=0
                 )
                 for column in self.columns
-                if column.most > column.least and not column.wraps
+                if column.most > column.least
             }
         if self.styles.height is not None and self.styles.height.is_auto and before != len(rows):
             self.refresh(layout=True)
@@ -194,7 +117,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
     @property
     def page(self) -> int:
         """Return the number of rows in view."""
-        return max(1, (self.content_size.height - 1) // self._tall)
+        return len(self._lines_of) or max(1, self.content_size.height - 1)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return one line for each row, and one for the heads; without rows, also one for the text that says so."""
@@ -204,7 +127,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         """Paint the lines that have changed."""
         width, height = self.content_size
         shown, columns = self._shown, self._placed(width)
-        self._tall = self._lines_of_a_row(columns, height)
+        self._lines_of = self._lines_of_rows(columns, height)
         # The cursor moves within the window; the window follows where the cursor would leave it.
         most = max(0, len(shown.rows) - self.page)
         self._first = max(0, min(self._first, most, shown.cursor))
@@ -231,13 +154,13 @@ class RowTable(Widget, Generic[Row], can_focus=True):
     def _line(self, y: int, columns: Sequence[PlacedColumn[Row]], width: int) -> tuple[Content, bool]:
         if y == 0:
             return self._head(columns, width), False
-        index, part, shown = self._first + (y - 1) // self._tall, (y - 1) % self._tall, self._shown
+        (index, part), shown = self._row_at(y), self._shown
         if index >= len(shown.rows):
             text = " " * self._signs + shown.nothing if y == 2 and not shown.rows else ""
             return Content.styled(text, "$secondary"), False
         here, row = index == shown.cursor, shown.rows[index]
         if part:
-            return self._further(row, part, columns).truncate(width, pad=True), here
+            return self._further(index, part, columns).truncate(width, pad=True), here
         sign = self._sign_of_more(index)
         # Of two columns, the second keeps the sign from the name where it can.
         line = Content.styled("▸" if here else "" if sign else " ", "$accent bold")
@@ -258,10 +181,10 @@ class RowTable(Widget, Generic[Row], can_focus=True):
                     # What is cut is the name, which the line of details shows whole.
                     more = more.truncate(place.width // 2, ellipsis=True)
                     room = place.width - more.cell_length - 2
-                    cell = _cut(cell, room, place.column.middle) + Content("  ") + more
-            if self._tall > 1 and place.column.wraps:
-                cell = _parts(cell, place, self._tall)[0]
-            line += Content(" " * (place.start - line.cell_length)) + _fitted(cell, place)
+                    cell = cut(cell, room, place.column.middle) + Content("  ") + more
+            if self._lines_of and place.column.wraps:
+                cell = parts_of(cell, place, self._lines_of[index])[0]
+            line += Content(" " * (place.start - line.cell_length)) + fitted(cell, place)
         return line.truncate(width, pad=True), here
 
     def _sign_of_more(self, index: int) -> str:
@@ -271,25 +194,43 @@ class RowTable(Widget, Generic[Row], can_focus=True):
             return ":" if getattr(self.app, "ascii", False) else "↓"
         return "↑" if index == self._first > 0 else ""
 
-    def _further(self, row: Row, part: int, columns: Sequence[PlacedColumn[Row]]) -> Content:
+    def _row_at(self, y: int) -> tuple[int, int]:
+        """Return the index of the row on a line beneath the heads, and which of its lines that is."""
+        if not self._lines_of:
+            return self._first + y - 1, 0
+        left = y - 1
+        for index, lines in enumerate(self._lines_of):
+            if left < lines:
+                return index, left
+            left -= lines
+        return len(self._lines_of), 0
+
+    def _further(self, index: int, part: int, columns: Sequence[PlacedColumn[Row]]) -> Content:
         """Return a further line of a row, with what has no room in the first."""
-        line = Content("")
+        line, row = Content(""), self._shown.rows[index]
         for place in columns:
-            parts = _parts(self._cell(place.column, row), place, self._tall) if place.column.wraps else []
+            if not place.column.wraps:
+                continue
+            parts = parts_of(self._cell(place.column, row), place, self._lines_of[index])
             if part < len(parts):
                 line += Content(" " * (place.start - line.cell_length)) + parts[part]
         return line
 
-    def _lines_of_a_row(self, columns: Sequence[PlacedColumn[Row]], height: int) -> int:
-        """Return the lines of each row: as many as the longest cell that is broken needs, if all rows have room."""
-        rows = self._shown.rows
-        wrapped = [
-            len(self._cell(place.column, row).wrap(place.width))
-            for place in columns
-            if place.column.wraps
-            for row in rows
+    def _lines_of_rows(self, columns: Sequence[PlacedColumn[Row]], height: int) -> list[int]:
+        """Return the lines of each row: as many as its longest cell that is broken needs, if all rows have room.
+
+        The list is empty where each row has one line.
+        """
+        rows, broken = self._shown.rows, [place for place in columns if place.column.wraps]
+        if not broken or len(rows) >= height - 1:
+            return []
+        needs = [
+            max(len(self._cell(place.column, row).wrap(place.width)) for place in broken) for row in rows
         ]
-        return max(1, min(max(wrapped, default=1), (height - 1) // max(1, len(rows))))
+        limit = max(needs, default=1)
+        while limit > 1 and sum(min(lines, limit) for lines in needs) > height - 1:
+            limit -= 1
+        return [min(lines, limit) for lines in needs] if limit > 1 else []
 
     def _wanted(self) -> tuple[Column[Row], ...]:
         """Return the columns that have something to show."""
@@ -311,7 +252,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
             if chosen:
                 arrow = "▾" if shown.descending else "▴"
                 title = f"{arrow}{title}" if place.column.right else f"{title}{arrow}"
-            head = _fitted(Content(title), place)
+            head = fitted(Content(title), place)
             line += Content(" " * (place.start - line.cell_length))
             line += head.stylize("bold $accent" if chosen else "$secondary")
         return line.truncate(width, pad=True)
@@ -333,7 +274,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        index = self._first + (offset.y - 1) // self._tall
+        index, _ = self._row_at(offset.y)
         if offset.y and index < len(self._shown.rows):
             self.post_message(self.Chosen(index, index == self._shown.cursor))
         elif not offset.y:
@@ -360,38 +301,3 @@ class TableState(Generic[Row]):
     by: str = ""
     descending: bool = False
     nothing: str = ""
-
-
-def _parts(cell: Content, place: PlacedColumn[Any], lines: int) -> list[Content]:
-    """Return a cell broken into lines of its column; the last one holds, cut, what has no room."""
-    found = cell.wrap(place.width)
-    if len(found) <= lines:
-        return found
-    rest = Content(" ").join(found[lines - 1 :])
-    return [*found[: lines - 1], rest.truncate(place.width, ellipsis=True)]
-
-
-def _fitted(cell: Content, place: PlacedColumn[Any]) -> Content:
-    """Return a cell as wide as its column."""
-    if place.column.right and cell.cell_length < place.width:
-        cell = cell.pad_left(place.width - cell.cell_length)
-    return _cut(cell, place.width, place.column.middle).truncate(place.width, pad=True)
-
-
-def _cut(cell: Content, width: int, middle: bool) -> Content:
-    """Return a cell in at most so many columns, cut at its end or in its middle."""
-    if middle and cell.cell_length == len(cell.plain) > width > 2:
-        end = (width - 1) // 2
-        return cell[: width - 1 - end] + "…" + cell[len(cell.plain) - end :]
-    return cell.truncate(width, ellipsis=True)
-
-
-def in_order(rows: Sequence[Row], column: Column[Row], *, descending: bool) -> list[Row]:
-    """Return rows sorted by a column, equal ones in their order; rows without a value last, and NaN before them."""
-    assert column.value is not None
-    values = [column.value(row) for row in rows]
-    known = [i for i, value in enumerate(values) if value is not None and value == value]
-    nan = [i for i, value in enumerate(values) if value is not None and value != value]
-    unknown = [i for i, value in enumerate(values) if value is None]
-    known.sort(key=lambda i: values[i], reverse=descending)
-    return [rows[i] for i in (*known, *nan, *unknown)]

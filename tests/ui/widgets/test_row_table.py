@@ -8,7 +8,8 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
 
-from gradtui.ui.widgets.row_table import SIGNS, Column, PlacedColumn, RowTable, _fitted, in_order, placed
+from gradtui.ui.widgets.row_table import RowTable
+from gradtui.ui.widgets.table_columns import SIGNS, Column, PlacedColumn, fitted, in_order, placed
 from tests.support.lab import screen_text
 
 Row = tuple[str, float | None]
@@ -150,7 +151,7 @@ async def test_where_a_column_has_no_room_its_cell_follows_in_another() -> None:
 @pytest.mark.parametrize("name", ["short", "degradation: residual · 28", "twelve cells"])
 def test_a_long_name_is_cut_in_the_middle(name: str) -> None:
     column = Column[str]("name", "name", str, 12, middle=True)
-    cell = _fitted(Content(name), PlacedColumn(column, 0, 12)).plain
+    cell = fitted(Content(name), PlacedColumn(column, 0, 12)).plain
     assert len(cell) == 12
     assert cell[:3] == name[:3]
     assert cell.rstrip()[-3:] == name[-3:]
@@ -160,7 +161,9 @@ async def test_a_long_text_goes_on_while_all_rows_have_room_and_an_empty_column_
     question = "what happens as the net gets deeper and deeper"
     columns = (
         Column[Row]("name", "name", lambda row: row[0], 6, rank=0),
-        Column[Row]("about", "about", lambda _: question, 20, 24, rank=1, wraps=True),
+        Column[Row](
+            "about", "about", lambda row: "short" if row[0] == "b" else question, 20, 24, rank=1, wraps=True
+        ),
         Column[Row]("figure", "figure", lambda row: "" if row[1] is None else "x", 8, rank=2, sparse=True),
     )
     heard: list[RowTable.Chosen] = []
@@ -178,15 +181,18 @@ async def test_a_long_text_goes_on_while_all_rows_have_room_and_an_empty_column_
         table.show([("a", None), ("b", None), ("c", None)], 0)
         await pilot.pause()
         lines = [" ".join(line.split()) for line in screen_text(app).splitlines()]
-        assert lines[:4] == [
+        assert lines[:6] == [
             "name about",
             "▸ a what happens as the net",
             "gets deeper and deeper",
-            "b what happens as the net",
-        ]
-        await pilot.click(RowTable, offset=(4, 4))
+            "b short",
+            "c what happens as the net",
+            "gets deeper and deeper",
+        ], "each row has the lines that it needs"
+        for y in (2, 3, 5, 6):
+            await pilot.click(RowTable, offset=(4, y))
         await pilot.pause()
-        assert [event.index for event in heard] == [1], "the second line of the second row"
+        assert [event.index for event in heard] == [0, 1, 2], "the line beneath the rows is none"
         # More rows have one line each, and a column with anything in it is there again.
         table.show([(letter, 1.0) for letter in "abcdef"], 0)
         await pilot.pause()
@@ -194,7 +200,7 @@ async def test_a_long_text_goes_on_while_all_rows_have_room_and_an_empty_column_
         assert lines[:3] == [
             "name about figure",
             "▸ a what happens as the net… x",
-            "b what happens as the net… x",
+            "b short x",
         ]
 
 

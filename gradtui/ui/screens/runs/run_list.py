@@ -14,8 +14,8 @@ from gradtui.runs.filter import Filter
 from gradtui.runs.library import BINS
 from gradtui.runs.run_groups import RunGroup, StudyRow, grouped, study_rows
 from gradtui.runs.run_info import RunInfo
-from gradtui.ui.widgets.row_table import Column, in_order
 from gradtui.ui.widgets.status_bar import STATE_MARKS
+from gradtui.ui.widgets.table_columns import Column, in_order
 
 NEWEST_FIRST = "started"
 """The column that is sorted with the largest values first."""
@@ -172,11 +172,11 @@ def columns(name: Callable[[RunInfo], str]) -> tuple[Column[RunInfo], ...]:
     """Return the columns of the list from left to right. name: returns what a run is called in the list."""
     return (
         Column("state", "state", _state, 10, rank=1, value=lambda info: info.status.state),
-        Column("name", "name", lambda info: words.printable(name(info)), 24, 80, rank=0,
+        Column("name", "name", lambda info: words.printable(name(info)), 23, 80, rank=0,
                value=lambda info: info.name.lower(), beside="tags", middle=True),
         Column("gradient", "gradient in▸out", _gradient, BINS, rank=6, value=_drop),
-        Column("findings", "findings", _findings, 13, 24, rank=2, value=_codes),
-        Column("depth", "depth", _depth, 6, rank=4, right=True, value=lambda info: info.summary.depth or None),
+        Column("findings", "findings", _findings, 15, 24, rank=2, value=_codes),
+        Column("depth", "depth", _depth, 5, rank=4, right=True, value=lambda info: info.summary.depth or None),
         Column("step", "step", lambda info: f"{info.steps:,}", 7, rank=7, right=True, value=lambda info: info.steps),
         _figure("train", 6, 8, words.percent, lambda info: info.summary.train),
         _figure("test", 6, 5, words.percent, lambda info: info.summary.test),

@@ -19,8 +19,9 @@ from gradtui.study.repair import Round, RoundStarted, best_round, changes_of, is
 from gradtui.study.repair_limits import ROUNDS
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.key_line import KeyLine
-from gradtui.ui.widgets.row_table import Column, RowTable
+from gradtui.ui.widgets.row_table import RowTable
 from gradtui.ui.widgets.status_bar import crumbs
+from gradtui.ui.widgets.table_columns import Column
 from gradtui.words import about, figure, percent, printable
 
 POLL_SECONDS = 0.25

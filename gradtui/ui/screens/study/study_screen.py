@@ -20,7 +20,8 @@ from gradtui.ui.screens.study.study_heads import StudyTexts, StudyTitle
 from gradtui.ui.screens.study.study_store import OpenStudy
 from gradtui.ui.screens.study.study_tables import run_columns
 from gradtui.ui.widgets.key_line import KeyLine
-from gradtui.ui.widgets.row_table import RowTable, in_order
+from gradtui.ui.widgets.row_table import RowTable
+from gradtui.ui.widgets.table_columns import in_order
 
 POLL_SECONDS = 0.25
 """The time between two polls of a study, and between two checks of its state."""

@@ -14,8 +14,8 @@ from gradtui.judgement import MARKS
 from gradtui.runs.status import COMPLETED_STATES
 from gradtui.study.state import StudyRow
 from gradtui.ui.screens.study.study_store import StudyEntry
-from gradtui.ui.widgets.row_table import Column
 from gradtui.ui.widgets.status_bar import STATE_MARKS
+from gradtui.ui.widgets.table_columns import Column
 from gradtui.words import printable, ratio
 
 
@@ -23,9 +23,9 @@ def entry_columns() -> tuple[Column[StudyEntry], ...]:
     """Return the columns of the list of studies."""
     return (
         Column("name", "study", _study_name, 16, 24, rank=0, middle=True),
-        Column("state", "runs", _trained, 14, rank=1),
-        Column("kind", "chart", lambda entry: entry.spec.compare.kind, 8, rank=4),
-        Column("about", "question", _about, 40, 160, rank=2, wraps=True),
+        Column("state", "runs", _trained, 12, 14, rank=1),
+        Column("kind", "chart", lambda entry: entry.spec.compare.kind, 6, rank=4),
+        Column("about", "question", _about, 40, 200, rank=2, wraps=True),
         Column("changed", "trained", _changed, 10, rank=3, right=True, sparse=True),
     )
 

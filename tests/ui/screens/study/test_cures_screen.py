@@ -20,7 +20,8 @@ from gradtui.ui.screens.study.cures_screen import LOW_TABLE, CuresScreen
 from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfile, among, fitting
 from gradtui.ui.screens.study.study_heads import in_room
 from gradtui.ui.screens.study.study_tables import cure_columns
-from gradtui.ui.widgets.row_table import SIGNS, RowTable, TableState, placed
+from gradtui.ui.widgets.row_table import RowTable, TableState
+from gradtui.ui.widgets.table_columns import SIGNS, placed
 from tests.support.lab import ASCII, SIZES, alien, lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids
 

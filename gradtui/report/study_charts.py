@@ -26,6 +26,8 @@ from gradtui.words import FRACTION, value_in_words
 CURVES_HEIGHT = 16
 MOST_NAME_WIDTH = 34
 """The columns for the names of bars."""
+MOST_BAR_LINES = 4
+"""The most lines of a bar, with the empty one after it."""
 LEAST_BAR = 10
 """The least columns of the longest bar."""
 SIGNS = {"learned": "■", "slow": "·", "vanishing": "v", "exploding": "x", "dead": "o", "failed": "!"}
@@ -50,12 +52,12 @@ _CELL_EDGE = 3
 def study_chart(chart: Chart, paper: Paper, height: int = 0) -> Iterator[Text]:
     """Yield the lines of a chart of any kind, its title first.
 
-    height: the lines that a map may fill; its cells then grow alike, also to the width. 0 keeps them small.
+    height: the lines that a map or bars may fill; their cells or bars then grow alike. 0 keeps them small.
     """
     if isinstance(chart, LineChart):
         yield from _lines(chart, paper)
     elif isinstance(chart, BarChart):
-        yield from _bars(chart, paper)
+        yield from _bars(chart, paper, height)
     else:
         yield from _map(chart, paper, height)
 
@@ -96,7 +98,7 @@ def series(line: StudyCurve, chart: LineChart, sign: str = "") -> CurveData | No
     return CurveData(name, between, mean, low=low, high=high, noisy=False, sign=sign)
 
 
-def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
+def _bars(chart: BarChart, paper: Paper, height: int) -> Iterator[Text]:
     yield Text(chart.title, "bold")
     known = [value for bar in chart.bars for value in (bar.low, bar.high) if math.isfinite(value)]
     low, high = min([0.0, *known]), max([0.0, *known, *(chart.range or ())])
@@ -112,14 +114,23 @@ def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
     if room < LEAST_BAR:
         # The spread over the seeds has no room.
         room, columns[1], spans = max(LEAST_BAR, room + columns[1]), 0, dict.fromkeys(spans, "")
-    for bar in chart.bars:
-        line = Text(f"{bar.name[:gutter]:>{gutter}} ")
-        if math.isnan(bar.mean):
-            yield line.append("not yet", "dim")
-            continue
-        line.append(_bar(bar.mean, low, high, room, paper), "cyan")
-        line.append(f" {means[bar.name]:<{columns[0]}}{spans[bar.name]:<{columns[1]}}")
-        yield line.append(bar.note, "yellow")
+    # Where each has room for more than one line, an empty one parts the bars.
+    each = max(1, min(MOST_BAR_LINES, (height - 1) // max(1, len(chart.bars))))
+    tall = max(1, each - 1)
+    for number, bar in enumerate(chart.bars):
+        if number:
+            yield from [Text()] * (each - tall)
+        for part in range(tall):
+            middle = part == (tall - 1) // 2
+            line = Text(f"{bar.name[:gutter] if middle else '':>{gutter}} ")
+            if math.isnan(bar.mean):
+                yield line.append("not yet" if middle else "", "dim")
+                continue
+            line.append(_bar(bar.mean, low, high, room, paper), "cyan")
+            if middle:
+                line.append(f" {means[bar.name]:<{columns[0]}}{spans[bar.name]:<{columns[1]}}")
+                line.append(bar.note, "yellow")
+            yield line
 
 
 def _bar(value: float, low: float, high: float, room: int, paper: Paper) -> str:

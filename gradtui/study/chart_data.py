@@ -60,7 +60,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class BarChart:
-    """A BarChart has horizontal bars, from the highest to the lowest."""
+    """A BarChart has horizontal bars, the baseline first and the others as ranked."""
 
     title: str
     label: str

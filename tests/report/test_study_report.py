@@ -221,6 +221,21 @@ def test_cells_of_a_map_grow_alike_and_fill_the_pane() -> None:
         assert sum(text[:9].strip() == "2" for text in lines) == 1, "each value is written once"
 
 
+@pytest.mark.parametrize(
+    ("height", "tall", "gap"), [(0, 1, 0), (8, 1, 0), (11, 1, 1), (16, 2, 1), (90, 3, 1)]
+)
+def test_bars_get_higher_and_are_parted_where_the_pane_has_room(height: int, tall: int, gap: int) -> None:
+    values = (0.1, 0.9, 0.8, 0.7, 0.6)
+    chart = BarChart("a", "accuracy", tuple(Bar(f"net {at}", v, v, v) for at, v in enumerate(values)))
+    _, *lines = [line.plain for line in study_chart(chart, Paper(80, colour=True, ascii=False), height)]
+    assert len(lines) == 5 * tall + 4 * gap
+    assert not height or len(lines) < height
+    runs = [(filled, len([*group])) for filled, group in itertools.groupby("█" in line for line in lines)]
+    assert runs == ([(True, tall), (False, gap)] * 5)[:9] if gap else [(True, 5)]
+    assert sum("net" in line for line in lines) == 5, "each is named once"
+    assert len({line.count("█") for line in lines if "█" in line}) == 5, "all lines of a bar are equally long"
+
+
 def test_bars_of_decades_are_written_as_in_the_table() -> None:
     chart = BarChart("a: gradient", "log10 of the gradient", (Bar("none", -5.67, -6.0, -5.0),), decades=True)
     assert "2e-6  1e-6 … 1e-5" in text_of(chart, Paper(120, colour=False, ascii=False))[1]

@@ -39,6 +39,7 @@ def print_trials(
         sections.append(list(_findings(comparison, paper)))
         sections.append(list(_table(comparison, paper, named=len(comparisons) > 1)))
         sections.append(list(_profiles(comparison, paper)))
+        sections.append(list(_unfixed(comparison)))
     print_sections(paper, *sections, list(_remarks(trials, advised=advised)), list(_where(trials)))
 
 
@@ -93,6 +94,20 @@ def _profiles(comparison: Comparison, paper: Paper) -> Iterator[Text]:
         yield Text(f"Gradient of each layer at the last step, {name}", "bold")
         yield Text(gradient_headline(list(run.layers), run.gradients.tolist()).text)
         yield from profile_chart(log10_of(run.gradients), paper, scale)
+
+
+def _unfixed(comparison: Comparison) -> Iterator[Text]:
+    """Say what else can be done where no change that was tried fixes the problem."""
+    before = comparison.before
+    if not before.outcome.failing or not comparison.ranked or any(one.fixed for _, one in comparison.ranked):
+        return
+    folder = before.folder.name
+    if any(cure.code for finding in before.findings for cure in finding.cures):
+        yield Text(
+            f"None of these changes fixes it. gradtui diagnose {folder} prints cures as lines of code."
+        )
+    else:
+        yield Text("None of these changes fixes it.")
 
 
 def _remarks(trials: Sequence[ScriptTrial], *, advised: bool) -> Iterator[Text]:

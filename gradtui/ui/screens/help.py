@@ -66,6 +66,11 @@ keep the same size from layer to layer.
 
 **lag**: steps back in time, in a recurrent net.
 
+**mean**: the mean output of a layer's units. One far from 0 adds a constant to what the next layer gets.
+
+**accuracy**: the share of right answers. Where the answers are numbers, as in the adding problem, one counts as \
+right if it is off by at most 0.04.
+
 **guessing**: the loss of a net that gives every class the same probability.
 
 **finding**: a named problem, with its numbers. **cure**: a change that may fix it. **checkpoint**: a saved state \

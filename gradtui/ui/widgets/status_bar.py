@@ -37,6 +37,8 @@ STATE_MARKS = {
 STEP_COLUMNS = 26
 """The columns that are kept free beside what was found, for the step and the rate of a run that trains."""
 
+SHORT_NAME = 13
+"""The columns for what space trains next, where the first line has little room."""
 LEAST_TITLE = 20
 """The columns that a name gets at least."""
 
@@ -178,7 +180,9 @@ class StatusBar(TitleLine):
         p, width = self.progress, self.content_size.width
         if p.edited:
             # What the builder has is told apart from the run wherever there is room for it.
-            told = p.edited if columns - len(p.edited) >= LEAST_TITLE + 16 else "edited"
+            told = (
+                p.edited if columns - len(p.edited) >= LEAST_TITLE + 16 else cut_middle(p.edited, SHORT_NAME)
+            )
             left = self.way((*p.trail, f"run {p.title}"), columns - len(told) - 3)
             return left + Content.styled(f" · {told}", "$warning")
         left = self.way((*p.trail, p.title), columns)

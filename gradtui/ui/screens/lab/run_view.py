@@ -224,7 +224,7 @@ class RunView:
         """Paint the first line."""
         draft = self._screen.query_one(Workbench).experiment
         name = self._opened_name
-        edited = (f"edited: {name}" if name else "edited") if self.edited else ""
+        edited = (f"next: {name}" if name else "edited") if self.edited else ""
         shown = replace(progress_of(self.run, draft, self.trail), edited=edited)
         self._screen.query_one(StatusBar).progress = shown
 

@@ -89,7 +89,7 @@ async def test_a_stopped_run_continues_with_space_and_an_edited_net_is_trained_a
         lab.workbench.take(load_preset("vanish-tanh-20"))
         await until(pilot, lambda: "vanish-tanh-20 · 21 layers" in screen_text(app))
         assert "of the run, not of vanish-tanh-20" in screen_text(app)
-        assert "run sigmoid-20 · edited: vanish-tanh-20" in screen_text(app)
+        assert "run sigmoid-20 · next: vanish-tanh-20" in screen_text(app)
 
 
 async def test_a_file_is_opened_by_its_path_which_tab_completes(
@@ -137,14 +137,12 @@ def test_a_long_way_is_shown_by_its_end() -> None:
             "gradtui  explode-relu-gain ✖ diverged  step 23/120",
         ),
         (
-            RunProgress("sigmoid-20", "digits", "finished", "finished", edited="edited: plain-21"),
-            "gradtui  run sigmoid-20 · edited: plain-21 ■ finished",
+            RunProgress("sigmoid-20", "digits", "finished", "finished", edited="next: plain-21"),
+            "gradtui  run sigmoid-20 · next: plain-21 ■ finished",
         ),
         (
-            RunProgress(
-                "sigmoid-20 with " + "x" * 60, state="finished", words="finished", edited="edited: a"
-            ),
-            "gradtui  run sigmoid-20 with xx…xxxxxxxxxxxxxxxxxxxxxx · edited: a ■ finished",
+            RunProgress("sigmoid-20 with " + "x" * 60, state="finished", words="finished", edited="next: a"),
+            "gradtui  run sigmoid-20 with xxx…xxxxxxxxxxxxxxxxxxxxxxx · next: a ■ finished",
         ),
         (
             RunProgress(

@@ -111,7 +111,7 @@ CURES: tuple[Cure, ...] = (
         "layer normalisation",
         "Each example is scaled to mean 0 and standard deviation 1 over a layer's units, so signals "
         "keep their size, whatever the weights are.",
-        "two numbers per unit, and a little time at every layer.",
+        "two more parameters per unit, and a little time at every layer.",
         cure_edits.layer_norm,
     ),
     Cure(
@@ -121,7 +121,7 @@ CURES: tuple[Cure, ...] = (
             "The input of each block is added to its output, so the gradient reaches every block on a "
             "path that does not multiply it."
         ),
-        "the sum grows a little with every block.",
+        "the signal grows a little with every block.",
         cure_edits.shortcuts,
     ),
     Cure(
@@ -129,7 +129,7 @@ CURES: tuple[Cure, ...] = (
         "pre-norm blocks",
         "Layer normalisation comes before the weights, and a shortcut goes around them, so the "
         "gradient reaches every attention block on a path that does not multiply it.",
-        "the sum grows a little with every block, so the last blocks change it only a little.",
+        "the signal grows a little with every block, so the last blocks change it only a little.",
         cure_edits.pre_norm,
     ),
     Cure(

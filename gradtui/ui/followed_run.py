@@ -26,8 +26,7 @@ from gradtui.ui.shown_diagnosis import ShownDiagnosis, shown_diagnosis
 from gradtui.ui.view import ViewRequest
 
 if TYPE_CHECKING:
-    from gradtui.diagnosis import Finding, RunMonitor
-    from gradtui.diagnosis.evidence import Evidence
+    from gradtui.diagnosis import Evidence, Finding, RunMonitor
     from gradtui.diagnosis.outcome import Outcome
     from gradtui.report.divergences import RecordedDivergence
     from gradtui.runs.control import CommandName

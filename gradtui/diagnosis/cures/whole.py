@@ -153,7 +153,7 @@ def _norm(exp: Experiment) -> CurePart | None:
     name = f"{kinds[0]} normalisation"
     why = "it keeps the output of every layer at mean 0 and standard deviation 1, whatever the weights are"
     return CurePart(
-        name, why, changes, f"{kinds[0]}-norm", "two numbers per unit, and a little time at every layer"
+        name, why, changes, f"{kinds[0]}-norm", "two more parameters per unit, and a little time at every layer"
     )
 
 
@@ -182,7 +182,7 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Cur
             "this holds only at the start",
         )
     if fault in ("vanishes over time", "vanishes", "slow", "moves too little", "units"):
-        price = "two numbers per unit, and a little time at every step of the sequence"
+        price = "two more parameters per unit, and a little time at every step of the sequence"
         yield from _part(
             cured, "layer-norm", "it keeps the state at every step where the slope is healthy", price
         )

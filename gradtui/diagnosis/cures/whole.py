@@ -153,7 +153,11 @@ def _norm(exp: Experiment) -> CurePart | None:
     name = f"{kinds[0]} normalisation"
     why = "it keeps the output of every layer at mean 0 and standard deviation 1, whatever the weights are"
     return CurePart(
-        name, why, changes, f"{kinds[0]}-norm", "two more parameters per unit, and a little time at every layer"
+        name,
+        why,
+        changes,
+        f"{kinds[0]}-norm",
+        "two more parameters per unit, and a little time at every layer",
     )
 
 

@@ -21,7 +21,7 @@ _DARK_COLOURS = {
     TEXT: "#e6edf3",
     WEAK: "#9198a1",
     GRID: "#262c36",
-    HEALTHY: "#3fb950",
+    HEALTHY: "#152c20",
     NAN_COLOUR: "#ff6a69",
     INF_COLOUR: "#f082ff",
     **dict(

@@ -154,7 +154,8 @@ def _cures(shared: SharedRun) -> Iterator[Block]:
     )
     cures = list({cure.name: cure for cure in offers}.values())
     if cures:
-        yield Heading("Possible cures, best first")
+        found = bool(shared.diagnosis.findings)
+        yield Heading("Possible cures, best first" if found else "Changes that may help it learn more")
     advice = [Advice(cure.name, cure.why, cure.price, as_options(cure.set)) for cure in cures]
     yield from advice[:FIXES_SHOWN]
     if more := advice[FIXES_SHOWN:]:
@@ -165,7 +166,7 @@ def _cures(shared: SharedRun) -> Iterator[Block]:
 
 
 def _charts(shared: SharedRun) -> Iterator[Block]:
-    left = [*_profile(shared), *_waterfall(shared)]
+    left = [*_profile(shared), *_lags(shared), *_waterfall(shared)]
     right = [picture for name in ("loss", "accuracy") for picture in _curve(shared, name)]
     if left or right:
         yield Heading("Gradient and learning")
@@ -187,6 +188,22 @@ def _profile(shared: SharedRun) -> Iterator[Picture]:
         "on a logarithmic axis" + ("." if healthy is None else "; bars of equal height are healthy."),
         profile_svg(DrawnProfile("last step", last), line, healthy),
         text_profile(log10_of(last), width=TEXT_WIDTH, height=TEXT_HEIGHT),
+    )
+
+
+def _lags(shared: SharedRun) -> Iterator[Picture]:
+    """Yield the gradient by time lag of a recurrent net, where a gradient that vanishes over time is seen."""
+    table = shared.run.table_or_empty("hidden_grad")
+    if not table.rows:
+        return
+    steps, _, values = table.values(table.rows - 1)
+    newest = values[0].astype(np.float64)
+    yield Picture(
+        metrics.get("hidden_grad").title,
+        f"At step {int(steps[0]):,}, on a logarithmic axis; where bars are low, the net hardly learns from inputs "
+        "so far back.",
+        profile_svg(DrawnProfile("last sample", newest), across="steps back in time", start=0),
+        text_profile(log10_of(newest), width=TEXT_WIDTH, height=TEXT_HEIGHT, of="lag"),
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gradtui.absent import absent_in, log10_of
 from gradtui.charts.layer_axis import FINITE, INFINITE, NAN, ZERO, Folded, LayerAxis, fold
 from gradtui.charts.palette import RGB, STEPS, ramp, ramp_steps
-from gradtui.charts.scale import Scale
+from gradtui.charts.scale import Scale, nice_step
 from gradtui.charts.series import CurveData, curve_of
 from gradtui.charts.svg import COLOURS, TEXT, WEAK, Axis, Point, Svg, draw_keys, draw_value_lines
 from gradtui.runs.plane import Plane
@@ -28,7 +28,9 @@ LEFT, RIGHT, TOP = 52.0, 12.0, 14.0
 PROFILE_HEIGHT, HEAT_HEIGHT, CURVES_HEIGHT = 190.0, 240.0, 190.0
 MOST_COLUMNS, MOST_ROWS = 84, 60
 """The most columns and rows of the picture over time; more layers and more steps are folded."""
-HEALTHY, NAN_COLOUR, INF_COLOUR = "#1a7f37", "#cf222e", "#f082ff"
+HEALTHY, NAN_COLOUR, INF_COLOUR = "#daebdf", "#cf222e", "#f082ff"
+MOST_STEP_LABELS = 8
+"""About how many round steps are written beside the picture over time."""
 KIND_COLOURS = {NAN: NAN_COLOUR, INFINITE: INF_COLOUR}
 LOG_FROM = 100.0
 """The least ratio of the largest to the smallest value that gets a log axis: on a linear one, an explosion would hide
@@ -54,9 +56,17 @@ class DrawnProfile:
 
 
 def profile_svg(
-    bars: DrawnProfile, line: DrawnProfile | None = None, healthy: tuple[Floats, Floats] | None = None
+    bars: DrawnProfile,
+    line: DrawnProfile | None = None,
+    healthy: tuple[Floats, Floats] | None = None,
+    *,
+    across: str = "layer, input → output",
+    start: int = 1,
 ) -> str:
-    """Return bars of one value per layer on a log axis, with another step as a line and the healthy range behind."""
+    """Return bars of one value per layer on a log axis, with another step as a line and the healthy range behind.
+
+    across: what the bars are; start: the number of the first.
+    """
     svg = Svg(WIDTH)
     logs = log10_of(bars.norms)
     axis = LayerAxis(len(logs), int(WIDTH - LEFT - RIGHT) // 3)
@@ -86,7 +96,7 @@ def profile_svg(
         keys.append((line.name, COLOURS[1]))
     if healthy is not None:
         keys.append(("healthy range", HEALTHY))
-    top = _layer_numbers(svg, axis, edges, bottom)
+    top = _bar_numbers(svg, axis, edges, bottom, across, start)
     return svg.whole(draw_keys(svg, [*keys, *_kinds_there(folded)], LEFT, WIDTH - RIGHT, top))
 
 
@@ -96,7 +106,7 @@ def _band(svg: Svg, limits: tuple[Floats, Floats], axis: LayerAxis, edges: list[
     for left, right, below, above in zip(edges[:-1], edges[1:], low, high, strict=True):
         if np.isfinite(below) and np.isfinite(above) and above > below:
             y = [bottom - PROFILE_HEIGHT * float(share) for share in (below, above)]
-            svg.area([(left, y[0]), (right, y[0]), (right, y[1]), (left, y[1])], HEALTHY, 0.16)
+            svg.area([(left, y[0]), (right, y[0]), (right, y[1]), (left, y[1])], HEALTHY, 1)
 
 
 def _steps(svg: Svg, shares: Floats, edges: list[float], bottom: float) -> None:
@@ -135,7 +145,7 @@ def waterfall_svg(steps: Sequence[int], norms: Floats) -> str:
     _step_labels(svg, steps, height)
     bottom = TOP + HEAT_HEIGHT
     svg.line((LEFT, bottom), (WIDTH - RIGHT, bottom), WEAK)
-    top = _layer_numbers(svg, axis, edges, bottom)
+    top = _bar_numbers(svg, axis, edges, bottom)
     top = _ramp_legend(svg, scale, top)
     keys = _kinds_there(folded)
     return svg.whole(draw_keys(svg, keys, LEFT, WIDTH - RIGHT, top + 14) if keys else top)
@@ -153,10 +163,13 @@ def _fill(svg: Svg, where: NDArray[np.bool_], edges: list[float], height: float,
 
 
 def _step_labels(svg: Svg, steps: Sequence[int], height: float) -> None:
-    apart = max(1, -(-len(steps) // 8))
-    for row in range(0, len(steps), apart):
-        y = TOP + (row + 0.5) * height
-        svg.text((LEFT - 8, y + 4), f"{steps[row]:,}", anchor="end", colour=WEAK)
+    apart = max(1, int(nice_step((steps[-1] - steps[0]) / MOST_STEP_LABELS or 1)))
+    free = 0.0
+    for step in (steps[0], *range((steps[0] // apart + 1) * apart, steps[-1] + 1, apart)):
+        y = TOP + (int(np.searchsorted(steps, step, "right")) - 0.5) * height
+        if y >= free:
+            svg.text((LEFT - 8, y + 4), f"{step:,}", anchor="end", colour=WEAK)
+            free = y + 14
     svg.text((11, TOP + HEAT_HEIGHT / 2), "step", anchor="middle", upright=True)
 
 
@@ -178,17 +191,24 @@ def _edges(axis: LayerAxis) -> list[float]:
     return [LEFT + across * at / max(1, axis.bins) for at in range(axis.bins + 1)]
 
 
-def _layer_numbers(svg: Svg, axis: LayerAxis, edges: list[float], bottom: float) -> float:
+def _bar_numbers(
+    svg: Svg,
+    axis: LayerAxis,
+    edges: list[float],
+    bottom: float,
+    across: str = "layer, input → output",
+    start: int = 1,
+) -> float:
     """Write numbers of layers beneath their columns, the first and the last too; return the top of what follows."""
     free = 0.0
     last = (edges[-2] + edges[-1]) / 2 if axis.bins else 0.0
     for column in range(axis.bins):
         place = (edges[column] + edges[column + 1]) / 2
         if place >= free and (column == axis.bins - 1 or column == 0 or place + 30 < last):
-            number = axis.layers if column == axis.bins - 1 else int(axis.folds[column]) + 1
-            svg.text((place, bottom + 17), f"{number:,}", anchor="middle", colour=WEAK)
+            number = axis.layers - 1 if column == axis.bins - 1 else int(axis.folds[column])
+            svg.text((place, bottom + 17), f"{number + start:,}", anchor="middle", colour=WEAK)
             free = place + 34
-    svg.text((LEFT + (WIDTH - LEFT - RIGHT) / 2, bottom + 34), "layer, input → output", anchor="middle")
+    svg.text((LEFT + (WIDTH - LEFT - RIGHT) / 2, bottom + 34), across, anchor="middle")
     return bottom + 56
 
 

@@ -13,13 +13,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from gradtui.charts.svg import COLOURS
 from gradtui.report.html_page import html_of
 from gradtui.report.markdown_page import markdown_of
 from gradtui.report.page import Advice, Columns, Folding, Grid, Heading, Notice, Page, Picture, Prose, Source
+from gradtui.report.run_svg import HEALTHY
 from gradtui.report.share import ShareError, checked_path, run_page, share_runs
 from gradtui.runs.folder import new_folder
 from gradtui.runs.label import Label, write_label
-from gradtui.runs.meta import read_meta, write_meta
+from gradtui.runs.meta import TableMeta, read_meta, write_meta
 from gradtui.runs.reader import open_run
 from tests.support.command_line import forked_gradtui
 from tests.support.studies import sigmoids, write_run
@@ -194,6 +196,39 @@ def test_broken_numbers_have_pages_too(tmp_path: Path) -> None:
         for drawing in re.findall(r"<svg.*?</svg>", html_of(page), re.DOTALL):
             assert not re.search(r'="[^"]*\b(nan|inf)', drawing)
         assert markdown_of(page)
+
+
+def test_pictures_have_the_gradient_over_time_lags_round_steps_and_one_green(tmp_path: Path) -> None:
+    from tests.support.run_folders import SCALARS, describe, write_rows
+
+    lags = ("0", "1", "2", "3")
+    tables = {
+        "scalars": TableMeta(SCALARS, "scalars"),
+        "grad_norm": TableMeta(("dense1", "dense2", "dense3")),
+    }
+    folder = tmp_path / "run"
+    describe(folder, tables={**tables, "hidden_grad": TableMeta(lags, "lags")})
+    scalars = np.column_stack([np.linspace(2, 1.9, 330), np.full(330, np.nan), np.ones(330)])
+    write_rows(folder, {"scalars": scalars, "grad_norm": np.full((330, 3), 0.1)})
+    write_rows(folder, {"hidden_grad": np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 1e-2, 1e-4, 1e-6]])}, first=329)
+    page = html_of(run_page([open_run(folder)]))
+    drawings = [ET.fromstring(drawing) for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
+    profile, over_lags, over_steps = drawings[:3]
+    blue = [shape for shape in over_lags.findall("{*}rect") if shape.get("fill") == COLOURS[0]]
+    heights = [float(shape.attrib["height"]) for shape in blue[:4]]
+    assert np.diff(heights) == pytest.approx([-(heights[0] - heights[-1]) / 3] * 3, abs=0.2), (
+        "two decades a lag"
+    )
+    assert heights[0] > heights[-1] > 0
+    texts = [text.text for text in over_lags.findall("{*}text")]
+    assert "steps back in time" in texts
+    assert [text for text in texts if text in lags] == list(lags)
+    numbers = [int(text.text or "") for text in over_steps.findall("{*}text") if (text.text or "").isdigit()]
+    assert numbers[:7] == [1, 50, 100, 150, 200, 250, 300]
+    band = [shape for shape in profile.findall("{*}polygon") if shape.get("fill") == HEALTHY]
+    assert {shape.get("fill-opacity") for shape in band} == {"1"}
+    keys = [shape for shape in profile.findall("{*}rect") if shape.get("fill") == HEALTHY]
+    assert len(keys) == 1, "the legend has the very colour of the healthy range"
 
 
 def test_several_runs_are_compared(run: Path, tmp_path: Path) -> None:

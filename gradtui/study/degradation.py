@@ -126,11 +126,12 @@ def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
         return " to ".join(number_in(span, _mean(at_depth[depth], name)) for depth in (best, deep))
 
     what = (
-        f"training accuracy falls from {both('train_accuracy')}"
+        f"The training accuracy falls from {both('train_accuracy')}"
         if with_accuracy
-        else f"loss rises from {both('loss')}"
+        else f"The loss rises from {both('loss')}"
     )
-    words = [f"{what} as {best} weight layers become {deep}, in {shown} of {seeds} seeds"]
+    where = f"in {shown} of {seeds} seeds" if seeds > 1 else "with one seed"
+    words = [f"{what} as {best} weight layers become {deep}, {where}"]
     if with_accuracy:
         words.append(
             f"this is not overfitting: even the training set is fitted worse (test: {both('test_accuracy')})"

@@ -104,7 +104,7 @@ def test_degradation_is_found_across_depths_with_evidence_against_overfitting() 
     (finding,) = state.findings
     assert finding.runs == (state.rows[2].key,)
     assert (
-        "training accuracy falls from 95.0% to 30.0% as 2 weight layers become 20, in 1 of 1 seeds"
+        "The training accuracy falls from 95.0% to 30.0% as 2 weight layers become 20, with one seed"
         in finding.evidence
     )
     assert "not overfitting" in finding.evidence

@@ -231,8 +231,8 @@ class Waterfalls(Vertical, can_focus=True):
     HELP = (
         "## Waterfalls\n\n"
         "Each picture is a whole run: the layers run across, with the input at the left, and time runs downward. "
-        "Each picture has its own time axis, and all have the same colours. `×` is NaN, `∞` infinite, `0` exactly "
-        "zero. `↑ ↓` move through time."
+        "Each picture has its own time axis, and all have the same colours. Of a group it is the first run. "
+        "`×` is NaN, `∞` infinite, `0` exactly zero. `↑ ↓` move through time."
     )
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
@@ -275,7 +275,8 @@ class Waterfalls(Vertical, can_focus=True):
             # All runs share one scale, so it has to include all of them before any is drawn.
             self._scale.include(np.concatenate([matrix.ravel() for matrix in matrices.values()]))
         for entry, pane in zip(entries, self._panes, strict=True):
-            pane.write_title(f"{entry.letter} {entry.followed.title}")
+            one = ", its first run" if entry.group else ""
+            pane.write_title(f"{entry.letter} {entry.title}{one}")
             data, chart = entry.followed.data, pane.chart
             if data is not None and id(data) in matrices:
                 chart.update(matrices[id(data)], data.steps, data.last, whole_run=not entry.followed.live)

@@ -19,7 +19,7 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.run_curves import mean_curve
 from gradtui.ui.screens.compare.compare_screen import CompareScreen
 from gradtui.ui.screens.compare.differences import DifferenceTable
-from gradtui.ui.screens.compare.overlays import OverlaidCurves, OverlaidProfiles
+from gradtui.ui.screens.compare.overlays import OverlaidCurves, OverlaidProfiles, RunWaterfall
 from gradtui.ui.screens.runs.run_lines import RunDetail
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from gradtui.ui.widgets.curve_plot import CurvePlot
@@ -123,6 +123,8 @@ async def test_runs_that_differ_in_their_seed_are_offered_grouped_drawn_and_part
         np.testing.assert_allclose(profile.high, norms.mean(axis=0) + norms.std(axis=0), rtol=1e-6)
         assert (np.asarray(profile.low) > 0).all(), "a logarithmic axis has no place at 0"
         assert "2 of 5 diverged" in screen_text(app).splitlines()[0]
+        title = compared.query_one(RunWaterfall).border_title
+        assert title == "A wide ×5, its first run", "a waterfall has no mean, so it says whose it is"
         table = compared.query_one(DifferenceTable)
         await until(
             pilot, lambda: any(" ± " in line.values[0] for line in table.figures if line.field == "mean loss")

@@ -102,10 +102,17 @@ class StatusBar(TitleLine):
     def say(self, notice: str, seconds: float = NOTICE_SECONDS) -> None:
         """Show a sentence instead of the state for a moment."""
         self.notice = notice
+        self._is_news = seconds == NEWS_SECONDS
         self._said += 1
         self.set_timer(seconds, partial(self._unsay, self._said))
 
     _said = 0
+    _is_news = False
+
+    def watch_progress(self, before: RunProgress, now: RunProgress) -> None:
+        """End news where the run is paused, resumed or has ended since: its state is the answer to a key."""
+        if self._is_news and before.state != now.state:
+            self.notice = ""
 
     def _unsay(self, said: int) -> None:
         if said == self._said:

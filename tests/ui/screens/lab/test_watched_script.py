@@ -15,11 +15,13 @@ from gradtui.runs.script_training import KEY
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.screens.lab import run_view
 from gradtui.ui.screens.lab.code_advice import code_parts, cures_with_code
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.layer.layer_panes import LayerCurves
 from gradtui.ui.screens.layer.layer_screen import LayerScreen
+from gradtui.ui.widgets import status_bar
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.status_bar import StatusBar
@@ -83,7 +85,11 @@ async def test_the_clipping_of_the_script_itself_stands_among_the_controls(home:
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-async def test_a_finding_that_begins_is_told_to_the_terminal(home: Path, wanted: bool) -> None:
+async def test_a_finding_that_begins_is_told_to_the_terminal(
+    home: Path, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (run_view, status_bar):
+        monkeypatch.setattr(module, "NEWS_SECONDS", 600.0)
     settings_path().parent.mkdir(parents=True, exist_ok=True)
     settings_path().write_text(f"alerts = {str(wanted).lower()}\n")
     folder, writer = script_run(listening=False)
@@ -108,6 +114,11 @@ async def test_a_finding_that_begins_is_told_to_the_terminal(home: Path, wanted:
         assert not app._notifications, "it would cover the charts"
         line = f"\x1b]9;{folder.name}: exploding: the gradient grows\x07"
         assert [text for text in sent if text.startswith("\x1b]9")] == ([line] if wanted else [])
+        # A state that changes is seen at once, however long news would stand.
+        writer.event("paused")
+        writer.flush()
+        await until(pilot, lambda: "‖ paused" in screen_text(app).splitlines()[0])
+        assert app.screen.query_one(StatusBar).notice == ""
     writer.close()
 
 

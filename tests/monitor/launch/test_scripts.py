@@ -295,5 +295,5 @@ def test_what_the_script_watches_itself_is_not_recorded_twice(folder: Folder) ->
     assert steps.pop("later") == list(range(1, 6))
     # What came before the script's own call is a run that ended there.
     assert list(steps.values()) == [[1, 2, 3]]
-    # The command knows the script's own run too, which --live shows and --fail-on judges.
-    assert "-mine and 1 more" in done.stderr
+    # The command knows the two runs of the script itself too, which --live shows and --fail-on judges.
+    assert "-mine and 2 more" in done.stderr

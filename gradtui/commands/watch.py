@@ -1,4 +1,4 @@
-"""`gradtui watch -- COMMAND` runs somebody's training command, and records all of its optimizers."""
+"""`gradtui watch -- COMMAND` runs your training command, and records all of its optimizers."""
 
 from __future__ import annotations
 

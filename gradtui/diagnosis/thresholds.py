@@ -1,7 +1,8 @@
 """List the thresholds of the diagnosis, each with the reason for its value.
 
 Values that charts show too (the healthy range of a metric) are in `gradtui.metrics`. The values were chosen by the
-measurements of labelled nets in SCIENCE.md and ACCURACY.md. "Decades" are log10 of one gradient over another.
+measurements of labelled nets in ACCURACY.md and in SCIENCE.md, notes from before the first version, which are not in
+the repository. "Decades" are log10 of one gradient over another.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ RECURRENT: frozenset[Block] = frozenset({"rnn", "lstm", "gru"})
 SEQUENTIAL: frozenset[Block] = RECURRENT | {"attention"}
 """Blocks that read a sequence step by step."""
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
-"""Weight matrices of a recurrent cell, in each of its two directions (input and hidden)."""
+"""How many weight matrices a recurrent cell has for its input; it has as many for its hidden state."""
 ATTENTION_LAYERS = (".qkv", ".out", ".mlp1", ".mlp2")
 MLP_WIDTH = 4
 """The width of the hidden layer of a transformer block ÷ the width of the model."""

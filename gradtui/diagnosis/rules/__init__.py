@@ -1,4 +1,4 @@
-"""Apply the rules of the diagnosis in their order (end of SCIENCE.md).
+"""Apply the rules of the diagnosis in their order.
 
 The rules for what breaks a run come first; then a net that has learned counts as healthy; then come the rules for
 causes. Each module holds the rules of one group of findings, and `case` answers the questions that they share.

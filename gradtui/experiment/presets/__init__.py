@@ -90,7 +90,8 @@ ORDER = (
     "cure-underflow-scale",
     "cure-underflow-bf16",
 )
-"""The story: vanishing, its cures, exploding, its cures, dead units, depth, time, pretraining, precision."""
+"""The names, the default first, by subject: vanishing and exploding gradients with their cures, dead units, depth,
+time, pretraining, precision."""
 
 
 def names() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ ORDER = (
     "clipping",
     "time-lags",
 )
-"""The studies that show the problem of depth, and then those that compare cures."""
+"""The names, in the order in which they are listed."""
 
 
 def names() -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def outcomes(
     figures: dict[str, Callable[[ComparedRun], str]] = {
         "step": lambda entry: f"{entry.newest:,}",
         "mean loss": partial(_figure, name="loss", form=words.number),
-        "training": partial(_figure, name="accuracy", form=words.percent),
+        "train": partial(_figure, name="accuracy", form=words.percent),
         "test": partial(_figure, name="test_accuracy", form=words.percent),
         "step time": partial(_figure, name="seconds", form=words.step_time),
         "input ÷ output": partial(_figure, name="drop", form=words.ratio),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -185,12 +186,17 @@ def _cell(value: float, wide: int, chart: MapChart, paper: Paper, *, middle: boo
 
 def _between(chart: MapChart, below: int, gutter: int, wide: int, paper: Paper) -> Text:
     """Return the line between two rows of cells, with the borders of theory that lie there."""
-    low, high = float(str(chart.y[below])), float(str(chart.y[below + 1]))
     line = Text(f"{'':>{gutter}} {_rule(paper)}")
     for column in range(len(chart.x)):
-        found = [index for index, border in enumerate(chart.borders) if low <= border.y[column] < high]
-        line.append(_stroke(found[0], paper) * wide if found else " " * wide)
+        border = _border_at(chart, below, column)
+        line.append(" " * wide if border is None else _stroke(border, paper) * wide)
     return line
+
+
+def _border_at(chart: MapChart, below: int, column: int) -> int | None:
+    """Return the index of the border that is drawn over a cell; None where none lies there."""
+    low, high = float(str(chart.y[below])), float(str(chart.y[below + 1]))
+    return next((i for i, border in enumerate(chart.borders) if low <= border.y[column] < high), None)
 
 
 def _stroke(border: int, paper: Paper) -> str:
@@ -209,7 +215,11 @@ def _legend(chart: MapChart, paper: Paper) -> Iterator[Text]:
             Text(f"{signs[OUTCOMES[i]]} {OUTCOMES[i]}", STYLES[OUTCOMES[i]]) for i in there
         )
     line = ""
+    places = itertools.product(range(len(chart.y) - 1), range(len(chart.x)))
+    drawn = {_border_at(chart, below, column) for below, column in places}
     for index, border in enumerate(chart.borders):
+        if index not in drawn:
+            continue
         name = _border_name(index, border, paper)
         if line and len(line) + 3 + len(name) > paper.width:
             yield Text(line, "dim")

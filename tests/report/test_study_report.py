@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,13 @@ def test_map_has_its_first_row_at_the_bottom_and_borders_between_rows() -> None:
     between = [text for text in lines if "═" in text and "theory" not in text]
     left, right = (text.index("═") for text in between[::-1])
     assert left < right, "at 0.7 under the first column, at 1.5 under the second"
+
+
+def test_the_legend_of_a_map_names_the_borders_that_are_drawn() -> None:
+    outside = TheoryBorder("outside", np.array([4.0, 8.0]), np.array([9.0, NAN]))
+    text = "\n".join(text_of(replace(MAP, borders=(outside, *MAP.borders))))
+    assert "── theory" in text
+    assert "outside" not in text
 
 
 def test_bars_without_results_say_not_yet() -> None:

@@ -369,5 +369,5 @@ class LogScreen(ModalScreen[None], OneAnswer[None]):
             yield Static(Content("\n".join(self.lines) or "The trainer printed nothing."))
 
     def on_mount(self) -> None:
-        """Scroll to the end, which has the newest lines."""
-        self.query_one(TextFrame).scroll_end(animate=False)
+        """Show the end, which has the newest lines, at any size until the person scrolls."""
+        self.query_one(TextFrame).anchor()

@@ -168,7 +168,7 @@ class KeysScreen(ModalScreen[None], OneAnswer[None]):
     DEFAULT_CSS = """
     KeysScreen {
         align: center middle;
-        & > TextFrame { max-width: 100; height: 90%; }
+        & > TextFrame { max-width: 100; }
         & #words { display: none; }
         &.-words #words { display: block; }
         &.-words .keys { display: none; }

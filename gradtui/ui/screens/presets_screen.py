@@ -41,16 +41,21 @@ class PresetsScreen(ModalScreen[ChosenPreset | None], OneAnswer[ChosenPreset | N
     PresetsScreen {
         align: center middle;
         & > Vertical {
-            width: 96%; max-width: 170; height: 90%; border: round $accent;
+            width: 96%; max-width: 200; height: 90%; border: round $accent;
             border-title-color: $accent; border-subtitle-color: $text-muted; background: $surface;
         }
         & #preset-detail { height: 9; padding: 0 1; border-top: solid $border; }
-        &.-wide SearchableList Container { layout: horizontal; }
-        &.-wide OptionList { width: 3fr; height: 100%; }
-        &.-wide #preset-detail { width: 2fr; height: 100%; border-top: none; border-left: solid $border; }
+        &.-wide, &.-widest {
+            & SearchableList Container { layout: horizontal; }
+            & OptionList { width: 3fr; height: 100%; }
+            & #preset-detail { width: 2fr; height: 100%; border-top: none; border-left: solid $border; }
+        }
+        /* Every description has room in the list, and the rest is enough for the details. */
+        &.-widest OptionList { width: 1fr; }
+        &.-widest #preset-detail { width: 50; }
     }
     """
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (190, "-widest")]
     BINDINGS = [
         Binding("escape", "dismiss(None)", "back"),
         Binding("tab", "beside", "beside its partner", priority=True),

@@ -81,8 +81,15 @@ def _worst(metric: Metric, row: Floats | None, names: Sequence[str], codes: Coll
         return []
     assert metric.figure is not None
     size, value, name = max(known)
-    text = formatted(metric.figure.format, value) + (f" in {name}" if size else "")
-    return [RunStat(metric.label, text, size > 0 and metric.figure.finding in codes)]
+    text, none = (formatted(metric.figure.format, number) for number in (value, 0.0))
+    # A value that is written as 0 has no worst layer.
+    return [
+        RunStat(
+            metric.label,
+            text if text == none else f"{text} in {name}",
+            size > 0 and metric.figure.finding in codes,
+        )
+    ]
 
 
 def newest_row(run: Run, metric: str, step: int | None) -> Floats | None:

@@ -55,6 +55,10 @@ def test_a_figure_is_marked_as_bad_only_where_its_finding_was_found(make_run: Ma
         bad = [stat for stat in run_stats(snapshot, dead, ("a", "b"), codes) if stat.bad]
         expected = [RunStat("dead", "97% in b", True)] if "dead-units" in codes else []
         assert bad == expected
+    # Neither a fraction nor a signed value that is written as 0 has a layer that is worst.
+    small = {"dead_fraction": np.array([0.001, 0.002]), "activation_mean": np.array([0.001, -0.004])}
+    figures = {stat.label: stat.figure for stat in run_stats(snapshot, small, ("a", "b"))}
+    assert (figures["dead"], figures["mean"]) == ("0%", "0")
 
 
 def test_the_finding_that_marks_a_figure_is_one_that_rules_find() -> None:

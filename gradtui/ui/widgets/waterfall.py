@@ -186,6 +186,11 @@ class Waterfall(LayerChart):
         low, high = (self.palette.shade(int(step)) for step in ramp_steps(self.scale.share(ends)))
         return (float(ends[0]), float(ends[1])) if low == high else None
 
+    def alike_in_words(self) -> str:
+        """Return the range of the values in words if all are drawn alike; "" if not."""
+        ends = dict.fromkeys(self.scale.figure(value) for value in self.one_tone() or ())
+        return "values " + " to ".join(ends) if ends else ""
+
     @property
     def line_steps(self) -> NDArray[np.int64]:
         """Return the step at which each line that is filled begins, (lines,)."""
@@ -252,10 +257,7 @@ def caption_of(profile: LayerChart, waterfall: Waterfall, window: tuple[int, int
     if profile.window is not None:
         shown = f"{axis.first + profile.start:,} to {axis.last + profile.start:,}"
         parts = [f"{profile.of}s {shown} of {parts[0]}"]
-    if alike := waterfall.one_tone():
-        ends = dict.fromkeys(waterfall.scale.figure(value) for value in alike)
-        parts.append("values " + " to ".join(ends))
-    parts.append("time runs downward")
+    parts += [part for part in (waterfall.alike_in_words(), "time runs downward") if part]
     if window is not None:
         parts[-1:] = [f"steps {window[0]:,} to {window[1]:,}", "0 whole run"]
     return " · ".join(parts)

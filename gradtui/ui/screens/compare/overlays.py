@@ -275,12 +275,12 @@ class Waterfalls(Vertical, can_focus=True):
             # All runs share one scale, so it has to include all of them before any is drawn.
             self._scale.include(np.concatenate([matrix.ravel() for matrix in matrices.values()]))
         for entry, pane in zip(entries, self._panes, strict=True):
-            one = ", its first run" if entry.group else ""
-            pane.write_title(f"{entry.letter} {entry.title}{one}")
             data, chart = entry.followed.data, pane.chart
             if data is not None and id(data) in matrices:
                 chart.update(matrices[id(data)], data.steps, data.last, whole_run=not entry.followed.live)
                 chart.step = data.step if data.request.at is not None else None
+            one, alike = ", its first run" if entry.group else "", chart.alike_in_words()
+            pane.write_title(f"{entry.letter} {entry.title}{one}{alike and f' · {alike}'}")
         self.query_one(ScaleLegend).update()
 
     def rows_of(self, chart: Waterfall) -> tuple[ComparedRun, int] | None:

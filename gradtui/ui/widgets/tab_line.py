@@ -29,6 +29,8 @@ class TabLine(Widget):
     opened: reactive[str] = reactive("")
     alarm: reactive[str] = reactive("")
     """The mark of the worst finding, behind the name of the tab of the findings; "" where nothing was found."""
+    findings: reactive[str] = reactive("findings")
+    """The name of the tab of the findings, which has a verdict above them where two runs are compared."""
 
     def __init__(self, tabs: Sequence[str], opened: str = "") -> None:
         super().__init__()
@@ -37,9 +39,9 @@ class TabLine(Widget):
 
     def _labels(self) -> list[tuple[str, str]]:
         mark = f" {self.alarm}" if self.alarm else ""
+        names = {"findings": f"{self.findings.capitalize()}{mark}"}
         return [
-            (tab, f" {number} {tab.capitalize()}{mark if tab == 'findings' else ''} ")
-            for number, tab in enumerate(self.tabs, 1)
+            (tab, f" {number} {names.get(tab, tab.capitalize())} ") for number, tab in enumerate(self.tabs, 1)
         ]
 
     def render(self) -> Content:

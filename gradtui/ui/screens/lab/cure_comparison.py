@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from gradtui.study.study import Study
     from gradtui.ui.screens.lab.cure_options import CureOption
 
+SO_FAR, FINAL = "result so far", "final result"
+"""When a verdict was given: while one of the two runs trains, or after both have ended."""
+
 
 class CureComparison:
     """A CureComparison follows a second run beside the one on the screen, and starts forks with cures.
@@ -142,7 +145,7 @@ class CureComparison:
             return ()
         ended = not run.live and not partner.live
         lines = verdict(partner.outcome, run.outcome).lines(ended=ended)
-        return (cure_of(run), "final result" if ended else "result so far", *lines)
+        return (cure_of(run), FINAL if ended else SO_FAR, *lines)
 
     # -- forks with cures
 

@@ -17,7 +17,7 @@ from gradtui.experiment import Experiment
 from gradtui.metrics import next_drawn
 from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.run_stats import clipping_of
-from gradtui.ui.screens.lab.cure_comparison import CureComparison
+from gradtui.ui.screens.lab.cure_comparison import FINAL, SO_FAR, CureComparison
 from gradtui.ui.screens.lab.curve_turns import CurveTurns, shows_norms
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
@@ -288,7 +288,10 @@ class RunView:
         if self.run is not run:
             # Another run was opened while a chart was mounted.
             return
-        findings.verdict = self._comparison.verdict()
+        judged, findings.verdict = findings.verdict, self._comparison.verdict()
+        screen.query_one(TabLine).findings = "verdict" if findings.verdict else "findings"
+        if [lines[1:2] for lines in (judged, findings.verdict)] == [(SO_FAR,), (FINAL,)]:
+            screen.query_one(StatusBar).say(f"{findings.verdict[2]} · 4 verdict", NEWS_SECONDS)
         self._show_divergence(run)
         found, metrics = bool(run.newest_findings), self._has_other_metrics(run)
         state = run.state, run.has_steps, found, run.has_plane, metrics

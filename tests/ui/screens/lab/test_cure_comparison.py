@@ -69,6 +69,22 @@ async def test_cured_run_is_compared_with_its_parent(make_run: MakeRun) -> None:
         assert lab.query_one(ProfileChart)._profile.other is None
 
 
+async def test_the_verdict_is_said_where_its_pane_is_on_another_tab(make_run: MakeRun) -> None:
+    sick = make_run(steps=100)
+    cured = make_run(CURED, steps=100, decades=0.3, end=None, parent=Parent(sick.name, 0, "relu"))
+    app = GradtuiApp(attach=cured)
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "4 Verdict" in screen_text(app))
+        await until(pilot, lambda: lab.query_one(FindingsPane).verdict[1:2] == ("result so far",))
+        writer = RunWriter(cured, {})
+        writer.event("end", step=100, status="finished", reason="")
+        writer.close()
+        await until(pilot, lambda: "· 4 verdict" in screen_text(app).splitlines()[0])
+        await pilot.press("F", "F")
+        await until(pilot, lambda: "4 Findings" in screen_text(app))
+
+
 async def test_pause_of_the_cured_run_does_not_raise_its_price(make_run: MakeRun) -> None:
     sick = make_run(steps=200)
     cured = make_run(CURED, steps=99, decades=0.3, end=None, parent=Parent(sick.name, 0, "relu"))

@@ -28,6 +28,17 @@ MARKS: dict[str, tuple[str, str]] = {
 """The mark and colour of each kind of judgement and finding; the marks differ too, for terminals without colours."""
 
 
+VERDICT_MARKS: dict[str, tuple[str, str]] = {
+    "fixed": MARKS["clean"],
+    "better": MARKS["clean"],
+    "better, not fixed": ("~", "$accent"),
+    "no better": ("~", "$accent"),
+    "not fixed": MARKS["critical"],
+    "worse": ("!", "$error"),
+}
+"""The mark and colour of each verdict on a cure, by `diagnosis.outcome.Verdict.word`."""
+
+
 class HasSeverity(Protocol):
     """A HasSeverity is the part of a finding that a judgement needs."""
 

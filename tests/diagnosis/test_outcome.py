@@ -10,6 +10,7 @@ import pytest
 from gradtui.diagnosis import Series, diagnose
 from gradtui.diagnosis.evidence import Evaluation
 from gradtui.diagnosis.outcome import Outcome, outcome_of, rank, verdict
+from gradtui.judgement import VERDICT_MARKS
 from tests.support.evidence import CHANCE, curve, evidence
 
 SICK = Outcome(("vanishing",), 500, 2.3, 0.104, 0.1, -11.8, 0.001)
@@ -48,7 +49,9 @@ def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
     ],
 )
 def test_a_run_that_is_not_healed_is_not_called_healed(after: Outcome, head: str) -> None:
-    assert verdict(SICK, after).lines()[0] == head
+    found = verdict(SICK, after)
+    assert found.lines()[0] == head
+    assert found.word in VERDICT_MARKS
 
 
 def test_without_accuracies_the_loss_decides_and_nan_is_the_worst() -> None:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from gradtui.diagnosis.findings import EXPLANATIONS
 from gradtui.experiment.cures import has_price
-from gradtui.judgement import MARKS
+from gradtui.judgement import MARKS, VERDICT_MARKS
 from gradtui.ui.screens.lab.code_advice import HINT, code_text, cures_with_code
 from gradtui.ui.shown_diagnosis import READING, ShownDiagnosis
 from gradtui.words import printable
@@ -197,10 +197,7 @@ def findings_text(
 
 
 def _verdict(columns: int, cure: str, when: str, head: str, *lines: str) -> Content:
-    if head.startswith("so far"):
-        mark, colour = "◌", "$foreground"
-    else:
-        mark, colour = ("✓", "$success") if head.startswith("fixed") else ("▲", "$warning")
+    mark, colour = VERDICT_MARKS.get(head.partition(":")[0], MARKS["checking"])
     text = Content.assemble((f"{cure}, {when}\n", "$secondary"), (f"{mark} {head}", f"bold {colour}"))
     for line in lines:
         for part in Content(line).wrap(max(1, columns - 2)):

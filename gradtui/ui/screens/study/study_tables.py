@@ -10,7 +10,7 @@ from textual.content import Content
 
 from gradtui import words
 from gradtui.diagnosis.outcome import Outcome
-from gradtui.judgement import MARKS
+from gradtui.judgement import MARKS, VERDICT_MARKS
 from gradtui.runs.status import COMPLETED_STATES
 from gradtui.study.state import StudyRow
 from gradtui.ui.screens.study.study_store import StudyEntry
@@ -177,13 +177,9 @@ def verdict_mark(row: StudyRow) -> tuple[str, str, str]:
     if verdict is None:
         failing = row.outcome is not None and row.outcome.failing
         return ("✖", "failing", "$error") if failing else ("✓", "fine", "$success")
-    if verdict.fixed:
-        return "✓", "fixed", "$success"
-    if verdict.better:
-        return "~", "better", "$accent"
-    if verdict.worse:
-        return "!", "worse", "$error"
-    return "✖", "not fixed", "$error"
+    mark, colour = VERDICT_MARKS[verdict.word]
+    # The column of what was found says that a problem is left.
+    return mark, verdict.word.partition(",")[0], colour
 
 
 def _percent(accuracy: float) -> str:

@@ -76,6 +76,17 @@ async def test_the_lines_of_a_verdict_stay_indented_where_they_are_broken() -> N
         await pilot.resize_terminal(60, 20)
         await pilot.pause(0.1)
         assert "   input ÷ output gradient: 8e-13 → 2.7" in screen_text(app)
+        # The mark of a warning would stand beside good news.
+        for head, marked in (
+            ("better", "✓ better"),
+            ("better, not fixed: vanishing gone; dead-units new", "~ better, not fixed"),
+            ("not fixed: vanishing still there", "✖ not fixed"),
+            ("worse: exploding new", "! worse"),
+            ("so far: vanishing gone", "◌ so far"),
+        ):
+            pane.verdict = ("ReLU", "final result", head)
+            await pilot.pause(0.1)
+            assert marked in screen_text(app)
 
 
 async def test_the_full_screen_shows_each_cure_with_its_reason_and_cost_where_it_is_wide() -> None:

@@ -64,7 +64,9 @@ def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineT
         return HeadlineText(text, "none")
     found, has = _compared(pairs), "has" if none == 1 else "have"
     return (
-        found._replace(text=f"{found.text}; {none:,} of {len(norms):,} layers {has} none") if none else found
+        found._replace(text=f"{found.text}; {none:,} of {len(norms):,} layers {has} none recorded")
+        if none
+        else found
     )
 
 

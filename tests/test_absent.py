@@ -75,7 +75,7 @@ def test_charts_draw_none_as_a_blank_and_a_curve_goes_over_it() -> None:
 
 def test_the_headline_compares_the_layers_that_have_a_gradient() -> None:
     text = headlines.gradient_headline(["a", "b", "c"], [ABSENT, 1.0, 1.0])
-    assert text == ("as strong at the input as at the output; 1 of 3 layers has none", "even")
+    assert text == ("as strong at the input as at the output; 1 of 3 layers has none recorded", "even")
     assert headlines.gradient_headline(["a", "b"], [ABSENT, ABSENT]).tone == "none"
     assert headlines.gradient_headline(["a", "b"], [ABSENT, 1.0]).text == "only layer b has a gradient"
     assert headlines.gradient_headline(["a", "b", "c"], [ABSENT, math.nan, 1.0]).tone == "broken"

@@ -101,9 +101,10 @@ REGISTRY = (
             "A number grew beyond what its format can hold, or a formula had no finite result (0 ÷ 0, "
             "the log of 0). NaN spreads: everything computed from it is NaN too, and after one step so "
             "are all weights.",
-            "The waterfall shows ×, and the loss is NaN. The finding names the step and the first layer.",
+            "The waterfall shows ×, and the loss is NaN. The finding names the step and, where it is known, "
+            "the first layer.",
             "The same cures as for exploding gradients help; in half precision also loss scaling or "
-            "bfloat16. f also offers to start from a step before it happened.",
+            "bfloat16. For gradtui's own experiments, f also offers to start from a step before it happened.",
         ),
     ),
     FindingCode(
@@ -183,9 +184,9 @@ REGISTRY = (
         "vanishes",
         Explanation(
             "No gradient of the loss reaches these layers: something between them and the loss is not "
-            "differentiable, or the graph is cut there.",
+            "differentiable, the graph is cut there, or weights that are exactly 0 make it 0.",
             "The gradient is exactly 0, or has no value at all, at every step.",
-            "Look for detach(), .item(), no_grad() or an output that is not used.",
+            "Look for initial weights of 0, detach(), .item(), no_grad() or an output that is not used.",
         ),
     ),
     FindingCode(

@@ -51,7 +51,8 @@ def judged_of(evidence: Evidence, *, found: bool = False) -> AnsweredQuestions:
     enough = learned or found or steps >= WARMUP_STEPS
     sentences = [] if enough else [_too_short(steps, finished=evidence.finished)]
     learning = learned or losses >= FEWEST_LOSSES or len(evidence.progress) >= FEWEST_LOSSES
-    if not learning:
+    # Where something was found, as a loss that is NaN from step 3 on, a small number of losses is no news.
+    if not learning and not (found and losses):
         sentences.append(_too_few(losses, len(evidence.progress), evidence.other_losses))
     return AnsweredQuestions(enough, learning and enough, " ".join(sentences))
 

@@ -237,7 +237,7 @@ class RunMonitor:
         self.findings = self._findings_to_show()
         # A trainer, which shows nothing, has no snapshot.
         shown = self.evidence.finished and self.snapshot is not None
-        self.remarks = tuple(remarks(self.evidence)) if shown else ()
+        self.remarks = tuple(remarks(self.evidence, update.findings)) if shown else ()
         self._diagnosed_at = ended = time.monotonic()
         least, share = SECONDS_BETWEEN_DIAGNOSES, REST_PER_DIAGNOSIS
         if self.snapshot is not None and self.findings is not None:
@@ -339,7 +339,7 @@ def diagnose_run(run: Run) -> RunDiagnosis:
     advice = () if findings or learned else advice_without_finding(evidence)
     objection = "" if findings else objection_of(run)
     return RunDiagnosis(
-        evidence, findings, tuple(remarks(evidence)), learns(evidence), learned, advice, objection
+        evidence, findings, tuple(remarks(evidence, findings)), learns(evidence), learned, advice, objection
     )
 
 

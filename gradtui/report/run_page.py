@@ -162,7 +162,7 @@ def _untrained(run: Run, summary: dict[str, Any]) -> Iterator[Text]:
     ]
     if unused and len(unused) < len(norms):
         verb = "has" if len(unused) == 1 else "have"
-        text = f"{len(unused):,} of {len(norms):,} layers {verb} no gradient{which_layers(unused)}"
+        text = f"{len(unused):,} of {len(norms):,} layers {verb} no recorded gradient{which_layers(unused)}"
         yield Text(f"{'untrained':<10}{text}")
 
 

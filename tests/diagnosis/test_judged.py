@@ -64,6 +64,13 @@ def check_few_losses(steps: int, losses: int, level: float, *, finished: bool) -
         assert f"{steps} step" in judged.why
 
 
+def test_what_was_found_explains_why_there_are_few_losses() -> None:
+    evidence = script(100, 3)
+    assert judged_of(evidence).why.startswith("Only 3 usable losses")
+    assert judged_of(evidence, found=True).why == ""
+    assert "No loss was seen" in judged_of(script(100, 0), found=True).why
+
+
 @pytest.mark.parametrize("losses", [2, 3, 4, 5, 6, 9])
 def test_the_first_and_the_last_losses_are_not_the_same_ones(losses: int) -> None:
     evidence = script(100, losses)

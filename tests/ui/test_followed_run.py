@@ -68,7 +68,7 @@ def test_the_finding_that_marks_a_figure_is_one_that_rules_find() -> None:
 
 
 def test_the_first_bad_step_is_one_at_which_the_charts_show_it(make_run: MakeRun) -> None:
-    """The outputs' gradient may explode at a step at which the weights' is as even as ever."""
+    """The outputs' gradient may explode at a step at which that of the weights is still even."""
     even, steep = open_run(make_run(steps=60, decades=0.0)), open_run(make_run(steps=60, decades=3.0))
     exploding, other = Finding.of("exploding", 1, (), ""), Finding.of("nonfinite", 9, (), "")
     jumps = [RecordedDivergence(2, "jump", "", ""), RecordedDivergence(4, "NaN", "", "")]

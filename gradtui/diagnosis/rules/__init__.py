@@ -6,6 +6,8 @@ causes. Each module holds the rules of one group of findings, and `case` answers
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from gradtui.diagnosis import cures
@@ -49,8 +51,11 @@ def diagnose(evidence: Evidence, partner: Evidence | None = None) -> list[Findin
         return [_with_code(finding, case) for finding in in_order(_findings(case, partner))]
 
 
-def remarks(evidence: Evidence) -> list[Finding]:
-    """Return what is unusual in a healthy run, as findings of severity "info"."""
+def remarks(evidence: Evidence, findings: Iterable[Finding] = ()) -> list[Finding]:
+    """Return what is unusual in a run, as findings of severity "info".
+
+    findings: those of the run; the steps of an explosion are not told once more as spikes.
+    """
     if evidence.step == 0:
         return []
     case = Case(evidence)
@@ -63,7 +68,9 @@ def remarks(evidence: Evidence) -> list[Finding]:
         )
         heads = _present(learning.unequal_heads(case))
         informs = [finding for finding in heads if finding.severity == "info"]
-        found = [*harmless, *informs, *wiring.information(case), *_present(spikes.spikes(case))]
+        explodes = any(finding.code in CLIPPED_AWAY for finding in findings)
+        single = _present(None if explodes else spikes.spikes(case))
+        found = [*harmless, *informs, *wiring.information(case), *single]
         return [_with_code(finding, case) for finding in found]
 
 

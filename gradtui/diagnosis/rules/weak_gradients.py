@@ -145,16 +145,17 @@ def _over_time(case: Case) -> Finding | None:
         return None
     lag = profile.levels.shape[1] - 1
     then, now = times(profile.start), times(profile.now) if np.isfinite(profile.now) else ""
-    words = f"The gradient {lag} steps back in time is {then} that of the last step"
-    if now and now != then:
-        words += f" (median of the newest samples: {now})"
+    step = int(profile.steps[profile.start_sample])
+    words = f"At step {step:,} the gradient {lag} steps back in time was {then} that of the last time step"
     slope = profile.slope(profile.start_sample)
     if np.isfinite(slope):
-        words += f": each step back multiplies it by about {number(10**-slope)}"
+        words += f": each step back multiplied it by about {number(10**-slope)}"
+    if now and now != then:
+        words += f". In the newest samples it is {now} (their median)"
     recurrent = [index for index, kind in enumerate(case.evidence.kinds) if kind in RECURRENT]
     return Finding.of(
         "vanishing",
-        int(profile.steps[profile.start_sample]),
+        step,
         case.names(recurrent),
         f"{words}; {case.progress_text()}.",
         cures.for_vanishing_over_time(case.evidence.experiment, case.measured(case.names(recurrent))),

@@ -92,7 +92,7 @@ def figures(outline: Outline, memory: Memory, width: int) -> Content:
         f"{net} · {total} to train: {parts}",
         f"{net} · {total} to train, {kept} of it for {batch}",
         f"{net} · {total} to train",
-        f"{count:,} parameters · {outline.shape.depth:,} layers · {total}",
+        f"{count:,} parameters · {outline.shape.depth:,} deep · {total}",
         f"{short(count)} params · {outline.shape.depth:,} deep · {total}",
     )
     text = next((text for text in longest_first if len(text) <= width), longest_first[-1])

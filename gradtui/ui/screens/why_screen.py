@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from gradtui.diagnosis.findings import EXPLANATIONS, INFORMATION_CODES, Explanation
+from gradtui.diagnosis.findings import EXPLANATIONS, INFORMATION_CODES, Explanation, codes_with
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.judgement import MARKS
 from gradtui.ui.disk_work import DiskWork
@@ -35,6 +35,12 @@ HEALTHY = Explanation(
 )
 
 
+ONE_STEP = (
+    "The sentence over the chart is about step {step:,} alone and about what is drawn there. One step may differ "
+    "widely from the steps that a finding covers."
+)
+"""The sentence that tells apart the figures of the headline and those of a finding."""
+
 NEXT_KEYS = (
     Binding("P", "dismiss('factors')", "factors", id="lab.product"),
     Binding("f", "dismiss('fork_with_cure')", "fix it", id="lab.treat"),
@@ -43,6 +49,9 @@ NEXT_KEYS = (
 
 CHECKING_SECONDS = 0.5
 """The time between two looks at a run that is still being checked."""
+
+OF_SIZE = codes_with("explodes") | codes_with("vanishes")
+"""The codes of findings about the size of the gradient, which the sentence over the chart tells too."""
 
 OVER_LATER = frozenset({"exploding", "nonfinite"})
 """The codes of findings whose cause the newest step no longer shows."""
@@ -211,6 +220,8 @@ def explained(diagnosis: ShownDiagnosis, step: int, *, recurrent: bool = False) 
     if not findings:
         clean = diagnosis.judgement.state == "clean"
         paragraphs = [Paragraph(diagnosis.without_findings(step)), *(_general(HEALTHY) if clean else [])]
+    if any(finding.code in OF_SIZE for finding in findings):
+        paragraphs.append(Paragraph(Content(ONE_STEP.format(step=step)), "Chart"))
     for remark in diagnosis.remarks:
         # The explanation of a code such as vanishing describes a net that fails, and this one does not.
         told = _finding(remark)

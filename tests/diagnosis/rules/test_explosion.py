@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gradtui.diagnosis import Series, diagnose, remarks
+from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.rules.unstable import MEDIANS_A_SPAN, running_median
 from tests.support.evidence import AT_CHANCE, LEARNED, codes, curve, evidence, experiment, live, only
 
@@ -24,6 +25,13 @@ class TestExploding:
         made = evidence(drop=1.6, loss=curve(28.0, 4.0, end))
         assert codes(made) == []
         assert [remark.severity for remark in remarks(made)] == ["info"]
+
+    def test_its_steps_are_not_told_once_more_as_spikes(self) -> None:
+        total = np.full(400, 1.0)
+        total[[150, 250]] = 400.0
+        made = evidence(drop=0.0, loss=curve(2.3, 0.1, steps=400), total=total)
+        assert [remark.code for remark in remarks(made)] == ["spikes"]
+        assert remarks(made, [Finding.of("exploding", 151, (), "")]) == []
 
     def test_a_doubtful_profile_of_a_net_that_has_begun_to_learn_is_no_finding(self) -> None:
         assert codes(evidence(drop=1.1, loss=curve(2.3, 2.25, 1.75))) == []

@@ -39,7 +39,7 @@ def net_of(*widths: int) -> Experiment:
         ),
         (90, "83,850 parameters · 21 layers deep · 1.7 MB to train, 347 kB of it for a batch of 64"),
         (60, "83,850 parameters · 21 layers deep · 1.7 MB to train"),
-        (39, "83,850 parameters · 21 layers · 1.7 MB"),
+        (39, "83,850 parameters · 21 deep · 1.7 MB"),
         (34, "83.8 k params · 21 deep · 1.7 MB"),
         (10, "83.8 k pa…"),
     ],

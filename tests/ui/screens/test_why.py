@@ -38,6 +38,11 @@ def plain_of(finding: Finding) -> str:
     return "\n".join(paragraph.text.plain for paragraph in explained(diagnosis, 3))
 
 
+def test_the_steps_of_the_headline_and_of_a_finding_are_told_apart() -> None:
+    assert "is about step 3 alone" in plain_of(Finding("vanishing", "critical", 1, (), "1e-5 times."))
+    assert "alone" not in plain_of(Finding("not-learning", "critical", 1, (), "Nothing is learned."))
+
+
 @pytest.mark.parametrize(
     ("judgement", "text", "healthy"),
     [
@@ -78,7 +83,7 @@ async def test_a_key_explains_the_finding_with_the_numbers_of_the_run(size: tupl
         assert "↑↓ more" not in text, "all of it can be read"
         edge = min(part.region.x for part in app.screen.query(".label"))
         indented = [part for part in app.screen.query(".text") if part.region.x > edge]
-        assert len(indented) == 3, "each label has its text beside it"
+        assert len(indented) == 4, "each label has its text beside it"
         assert max(part.size.height for part in indented) > 1, "whose further lines stand under the first one"
         await pilot.resize_terminal(60, 14)
         await until(pilot, lambda: "↑↓ more" in screen_text(app))

@@ -91,6 +91,7 @@ class ModelPane(ChoiceList):
         # The place of the cursor after an edit that moves its group, once it comes back as an experiment.
         self._goes_to: int | None = None
         self._counts = ("", "")
+        self._deep = ""
 
     @dataclass
     class Edit(Message):
@@ -129,7 +130,9 @@ class ModelPane(ChoiceList):
             # The file of the data may have been deleted; show the error, so that the person can correct it.
             self.border_title, self.border_subtitle = "Model", Content(str(error))
             return
-        self._counts = several(shape.depth, "layer"), several(shape.parameters, "parameter")
+        self._counts = several(len(shape.layers), "layer"), several(shape.parameters, "parameter")
+        # The charts show projections too, which do not lie on the path from input to output.
+        self._deep = f", {shape.depth:,} deep" if shape.depth != len(shape.layers) else ""
         self.watch_edited()
 
     def watch_opened(self) -> None:
@@ -142,7 +145,7 @@ class ModelPane(ChoiceList):
         if self.opened:
             self.border_title = f"{self.opened} · {layers}"
         else:
-            self.border_title = f"Model · {layers}" + (" · edited" if self.edited else "")
+            self.border_title = f"Model · {layers}" + (" · edited" if self.edited else self._deep)
         self.border_subtitle = "○ not trained yet" if self.edited else parameters
 
     @on(OptionList.OptionSelected)

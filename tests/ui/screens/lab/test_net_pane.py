@@ -12,6 +12,7 @@ from textual import on
 from textual.app import App, ComposeResult
 
 from gradtui.experiment import Experiment, from_dict, resolve, set_fields
+from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.net_pane import NetDrawing, NetPane
 
 
@@ -60,6 +61,19 @@ async def test_the_net_is_drawn_with_its_figures() -> None:
         assert "83,850 parameters · 21 layers deep · 1.7 MB to train" in app.lines
         assert "Changed since the last run" in app.lines
         assert any(line.split() == ["net.0.activation", "relu", "→", "sigmoid"] for line in app.lines)
+
+
+async def test_a_projection_is_counted_as_a_layer_and_not_in_the_depth() -> None:
+    class Models(App[None]):
+        def compose(self) -> ComposeResult:
+            yield ModelPane()
+
+    async with Models().run_test() as pilot:
+        pane = pilot.app.query_one(ModelPane)
+        for preset, title in (("attention-post", "98 layers, 97 deep"), ("sigmoid-20", "21 layers")):
+            pane.experiment = resolve(preset)
+            await pilot.pause()
+            assert pane.border_title == f"Model · {title}"
 
 
 async def test_another_experiment_and_another_run_are_drawn_anew() -> None:

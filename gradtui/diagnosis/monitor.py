@@ -18,7 +18,7 @@ from gradtui.diagnosis.findings import INFORMATION_CODES, CureOffer, Finding, in
 from gradtui.diagnosis.judged import AnsweredQuestions, judged_of, objection, objection_of
 from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import growth, healthy_range
-from gradtui.diagnosis.reading import evidence_of
+from gradtui.diagnosis.reading import evidence_of, evidence_of_shallower
 from gradtui.diagnosis.rules import advice_without_finding, diagnose, has_learned, learns, remarks
 from gradtui.judgement import EARLY_STEPS, Judgement, judge
 from gradtui.runs.follower import Follower, Snapshot
@@ -225,7 +225,8 @@ class RunMonitor:
         self._diagnosed = self.snapshot
         evidence = evidence_of(self.run)
         self.evidence = replace(evidence, finished=True) if finished else evidence
-        update = self._diagnosis.update(self.evidence)
+        shallower = evidence_of_shallower(self.run) if self.evidence.finished else None
+        update = self._diagnosis.update(self.evidence, shallower)
         self.current_findings = tuple(update.findings)
         self._awaited = () if update.findings or update.pending else self._found_if_it_ended()
         self.pending = (*update.pending, *self._awaited)
@@ -335,7 +336,8 @@ class RunDiagnosis:
 def diagnose_run(run: Run) -> RunDiagnosis:
     """Return the diagnosis of a run as it stands on disk now, without waiting for anything to be confirmed."""
     evidence = evidence_of(run)
-    findings, learned = tuple(diagnose(evidence)), has_learned(evidence)
+    shallower = evidence_of_shallower(run) if evidence.finished else None
+    findings, learned = tuple(diagnose(evidence, shallower)), has_learned(evidence)
     advice = () if findings or learned else advice_without_finding(evidence)
     objection = "" if findings else objection_of(run)
     return RunDiagnosis(

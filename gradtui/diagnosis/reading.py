@@ -23,6 +23,7 @@ from gradtui.runs.meta import LayerMeta
 from gradtui.runs.reader import Run, open_run
 from gradtui.runs.script_facts import newest_facts
 from gradtui.runs.script_training import training_of
+from gradtui.runs.shallower_run import read_shallower_run
 from gradtui.runs.table import Table
 
 MOST_NUMBERS = 100_000
@@ -122,6 +123,15 @@ def evidence_of(run: Run) -> Evidence:
     if meta is None or meta.kind != "script":
         return evidence
     return without_untrained_layers(_with_root(evidence, meta.data.get("root")))
+
+
+def evidence_of_shallower(run: Run) -> Evidence | None:
+    """Return the evidence of the run with fewer layers that a study compared an ended run with, if there is one."""
+    folder = read_shallower_run(run.folder)
+    try:
+        return evidence_of(open_run(folder)) if folder is not None else None
+    except (RunError, OSError, ValueError):
+        return None
 
 
 def _with_root(evidence: Evidence, root: object) -> Evidence:

@@ -14,11 +14,13 @@ from dataclasses import replace
 from typing import Any
 
 from gradtui.diagnosis import diagnose, evidence_of
+from gradtui.diagnosis.ended_runs import note_findings
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import Finding
 from gradtui.experiment import Experiment, to_dict
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
+from gradtui.runs.shallower_run import write_shallower_run
 from gradtui.study.chart_data import number_in, range_of
 from gradtui.study.plan import Member, axes_of
 from gradtui.study.spec import DEPTH, Quantity, StudySpec
@@ -81,7 +83,12 @@ class Degradation:
             assert partner.folder is not None
             try:
                 mine, theirs = (evidence_of(open_run(folder)) for folder in (row.folder, partner.folder))
-                self._known[pair] = tuple(diagnose(mine, theirs))
+                self._known[pair] = found = tuple(diagnose(mine, theirs))
+                if any(finding.code == CODE for finding in found) and write_shallower_run(
+                    row.folder, partner.folder
+                ):
+                    # From now on the lab, the list of runs and the reports find it too.
+                    note_findings(open_run(row.folder), found)
             except (RunError, OSError):
                 # It was deleted meanwhile.
                 self._known[pair] = None

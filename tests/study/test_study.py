@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from gradtui.diagnosis.monitor import RunMonitor, diagnose_run
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import runs_root
+from gradtui.runs.library import list_runs
+from gradtui.runs.reader import open_run
+from gradtui.runs.shallower_run import SHALLOWER_FILE, write_shallower_run
 from gradtui.study.engines.local import LocalEngine
 from gradtui.study.spec import StudySpec, loads
 from gradtui.study.study import open_study
@@ -116,6 +121,31 @@ def test_degradation_is_found_across_depths_with_evidence_against_overfitting() 
     assert train.lines[0].x.tolist() == [2, 10, 20]
     assert train.lines[0].mean.tolist() == pytest.approx([0.95, 0.93, 0.3])
     assert test.lines[0].mean.tolist() == pytest.approx([0.9, 0.88, 0.25])
+
+
+def test_a_degraded_run_of_a_study_is_one_everywhere_until_the_shallower_run_is_gone() -> None:
+    state = settled(study(DEPTHS, Launcher(degrades)))
+    shallow, deep = (row.folder for row in state.rows[::2])
+    assert shallow is not None
+    assert deep is not None
+
+    def codes() -> list[str]:
+        monitor = RunMonitor(deep)
+        monitor.poll()
+        monitor.diagnose()
+        found = [finding.code for finding in monitor.findings or ()]
+        assert found == [finding.code for finding in diagnose_run(open_run(deep)).findings]
+        return found
+
+    assert codes() == ["degradation"]
+    (listed,) = (info for info in list_runs() if info.run == deep)
+    assert listed.summary.findings == ("degradation",)
+    (deep / SHALLOWER_FILE).write_text(json.dumps({"run": f"../{shallow.parent.name}/{shallow.name}"}))
+    assert codes() == [], "a path leads out of the folder of runs"
+    assert write_shallower_run(deep, shallow)
+    assert codes() == ["degradation"]
+    shutil.rmtree(shallow)
+    assert codes() == []
 
 
 def test_deep_net_with_a_vanishing_gradient_is_not_degraded() -> None:

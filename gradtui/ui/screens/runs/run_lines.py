@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -74,7 +76,11 @@ class RunsBar(Widget):
 
 
 class RunDetail(Widget):
-    """The RunDetail shows two lines on the run under the cursor."""
+    """The RunDetail shows two lines on the run under the cursor.
+
+    Args:
+        names: what the list calls each run, by its folder.
+    """
 
     DEFAULT_CSS = """
     RunDetail { height: 3; padding: 0 1; border-top: solid $border; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -83,6 +89,10 @@ class RunDetail(Widget):
     info: reactive[RunInfo | None] = reactive(None)
     alike: reactive[int] = reactive(0)
     """How many runs differ from this one only in their seed, itself counted; 0 if there are none."""
+
+    def __init__(self, names: Mapping[Path, str]) -> None:
+        super().__init__()
+        self.names = names
 
     def render(self) -> Content:
         """Return what is trained; beneath, what was found, the note on it, why it ended, and its folder."""
@@ -95,7 +105,9 @@ class RunDetail(Widget):
             return _study_detail(info)
         what = net_in_words(info.experiment) if info.experiment is not None else "a script's own training"
         what = what if info.readable else "cannot be read"
-        first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
+        first = Content.assemble(
+            (printable(self.names.get(info.run, info.name)), "bold"), ("  " + what, "$secondary")
+        )
         parts = [f"& groups {self.alike} runs that differ only in their seed"] if self.alike else []
         parts += [printable(on_one_line(info.note))] if info.note else []
         # The table has room for one finding, and perhaps not for its whole name.

@@ -152,7 +152,7 @@ class RunsScreen(OneAnswer["Path | None"]):
         yield FilterField()
         yield Static(Content(HINT), id="hint")
         yield RowTable(tuple(self.listing.columns.values()))
-        yield RunDetail()
+        yield RunDetail(self.listing.names)
         yield KeyLine()
 
     def on_mount(self) -> None:

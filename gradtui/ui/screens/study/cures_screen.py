@@ -31,6 +31,10 @@ LOW_TABLE, LEAST_DETAILS, MOST_DETAILS = 9, 5, 10
 """The lines of the table on a low screen where the gradients have room too, and the least and most of the texts."""
 
 
+UNTRAINED = "Press space to train the net with each cure.\nIts gradients appear here."
+"""The text in the place of the gradients before the trainings."""
+
+
 class CuresScreen(OneAnswer[Path | None]):
     """A CuresScreen returns the folder of the run that the person wants to see, or None; trainings continue after it.
 
@@ -145,7 +149,9 @@ class CuresScreen(OneAnswer[Path | None]):
         drawn = [_profile(row) for row in self.rows if row.gradients is not None or row.live]
         # Before there are gradients to draw, the texts may take their room on a low terminal.
         self.set_class(not drawn, "-untrained")
-        self.query_one(SmallProfiles).paint(drawn, row.key)
+        profiles = self.query_one(SmallProfiles)
+        profiles.nothing = "" if self.study.begun or self.study.state.done else UNTRAINED
+        profiles.paint(drawn, row.key)
         self._give_room()
 
     def on_resize(self) -> None:

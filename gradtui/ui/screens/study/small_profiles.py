@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
 from textual.content import Content
+from textual.reactive import reactive
 
 from gradtui.absent import log10_of
 from gradtui.charts.scale import Scale
@@ -87,8 +88,15 @@ class SmallProfiles(Grid):
     """SmallProfiles shows as many as there is room for: the first, and the page of the others with the chosen one."""
 
     DEFAULT_CSS = """
-    SmallProfiles { height: 1fr; grid-gutter: 0; }
+    SmallProfiles { height: 1fr; grid-gutter: 0; content-align: center middle; text-align: center; }
     """
+
+    nothing: reactive[str] = reactive("")
+    """The text in the place of the profiles as long as there is none."""
+
+    def render(self) -> Content:
+        """Return the text, if there are no profiles over it."""
+        return Content.styled("" if self._given else self.nothing, "$secondary")
 
     def __init__(self) -> None:
         super().__init__()

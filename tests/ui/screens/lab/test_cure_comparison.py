@@ -317,6 +317,7 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_return
         await until(pilot, lambda: app.screen is lab)
         await pilot.press("T")
         await until(pilot, lambda: "space starts" in screen_text(app))
+        await until(pilot, lambda: "Its gradients appear here." in screen_text(app))
         assert launcher.started == []
         await pilot.press("space")
         await until(pilot, lambda: "fix it" in screen_text(app) and "✓ done" in screen_text(app))

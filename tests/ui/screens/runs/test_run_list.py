@@ -10,7 +10,7 @@ from gradtui.runs.label import Label
 from gradtui.runs.run_groups import RunGroup, StudyRow, grouped
 from gradtui.runs.run_info import RunInfo, RunSummary
 from gradtui.runs.status import RunStatus
-from gradtui.ui.screens.runs.run_lines import _group_detail
+from gradtui.ui.screens.runs.run_lines import RunDetail, _group_detail
 from gradtui.ui.screens.runs.run_list import RunList, numbered
 
 
@@ -24,6 +24,9 @@ def test_runs_of_one_name_are_numbered_by_their_age() -> None:
     listing = RunList()
     listing.take(runs)
     assert [str(listing.columns["name"].text(run)) for run in runs] == ["net #3", "other", "net #2", "net"]
+    detail = RunDetail(listing.names)
+    detail.set_reactive(RunDetail.info, runs[0])
+    assert detail.render().plain.startswith("net #3  "), "as in the list above it"
     listing.take(runs[:1])
     assert str(listing.columns["name"].text(runs[0])) == "net"
 

@@ -149,7 +149,7 @@ def _compared(gradient: str, here: str, profile: Profile, *, over: bool) -> str:
     if not over:
         return f"The {gradient} is {times(profile.start)} that {here}: "
     known = np.isfinite(profile.now) and profile.now < EXPLODING_DECADES
-    now = f" (median of the newest samples: {times(profile.now)})" if known else ""
+    now = f" (in the newest samples {times(profile.now)}, their median)" if known else ""
     step = int(profile.steps[profile.start_sample])
     return f"The {gradient} was {times(profile.start)} that {here} at step {step:,}{now}: "
 

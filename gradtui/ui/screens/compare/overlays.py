@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
 from textual.content import Content
@@ -279,8 +280,11 @@ class Waterfalls(Vertical, can_focus=True):
             if data is not None and id(data) in matrices:
                 chart.update(matrices[id(data)], data.steps, data.last, whole_run=not entry.followed.live)
                 chart.step = data.step if data.request.at is not None else None
-            one, alike = ", its first run" if entry.group else "", chart.alike_in_words()
-            pane.write_title(f"{entry.letter} {entry.title}{one}{alike and f' · {alike}'}")
+            title = f"{entry.letter} {entry.title}" + (", its first run" if entry.group else "")
+            alike = chart.alike_in_words()
+            whole = f"{title} · {alike}" if alike else title
+            # The blanks and the corners of the frame take four columns.
+            pane.write_title(whole if cell_len(whole) <= pane.size.width - 4 else title)
         self.query_one(ScaleLegend).update()
 
     def rows_of(self, chart: Waterfall) -> tuple[ComparedRun, int] | None:

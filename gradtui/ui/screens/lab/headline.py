@@ -66,7 +66,7 @@ def layer_readout(data: ViewData, at: int, palette: Palette) -> tuple[Content, .
     spread = Content.styled(plain_exponents(f"  {low:.0e} … {high:.0e}"), "$secondary")
     if data.theory is not None and data.theory[at] == data.theory[at]:
         value += Content.assemble(
-            (f"  {overlay_sign(THEORY, palette)}", "bold $warning"),
+            (f"  {overlay_sign(THEORY, palette)}", f"bold {palette.name_of(THEORY)}"),
             plain_exponents(f" theory {float(data.theory[at]):.2e}"),
         )
     return value + median + spread, value + median, value
@@ -78,14 +78,19 @@ def chart_legend(data: ViewData, compared: bool, palette: Palette) -> tuple[Cont
     from gradtui.charts.palette import HEALTHY, OTHER, THEORY, TYPICAL
 
     signs = [
-        (compared, OTHER, "bold $error", "without the cure"),
-        (data.theory is not None, THEORY, "bold $warning", "theory"),
-        (data.healthy is not None, HEALTHY, "$success", "healthy"),
-        (len(data.moment.rows) > 1, TYPICAL, "bold", f"median of {len(data.moment.rows)} steps"),
+        (compared, OTHER, "without the cure"),
+        (data.theory is not None, THEORY, "theory"),
+        (data.healthy is not None, HEALTHY, "healthy"),
+        (len(data.moment.rows) > 1, TYPICAL, f"median of {len(data.moment.rows)} steps"),
     ]
+    # The healthy range is a ground and no line: with true colours its sign is stronger than it, else it is dots.
+    styles = {HEALTHY: "$success" if palette.depth == "true" else "dim"}
     parts = [
-        Content.assemble((overlay_sign(slot, palette), style), (f" {text}", "$secondary"))
-        for there, slot, style, text in signs
+        Content.assemble(
+            (overlay_sign(slot, palette), styles.get(slot, f"bold {palette.name_of(slot)}")),
+            (f" {text}", "$secondary"),
+        )
+        for there, slot, text in signs
         if there
     ]
     # The first signs are left out last, since they matter most.

@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input
 
+from gradtui.runs.folder import name_without_time
 from gradtui.runs.run_groups import RunGroup, StudyRow, figures_of
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.screens.run_note import on_one_line
@@ -118,8 +119,11 @@ class RunDetail(Widget):
         if info.parent is not None:
             parts.append(f"compared with {printable(info.parent.run)}")
         parts.append(printable(str(info.run)))
-        if len(" · ".join(parts)) > self.content_size.width:
+        width = self.content_size.width
+        if len(" · ".join(parts)) > width:
             parts[-1] = printable(info.id)
+        if len(" · ".join(parts)) > width and info.parent is not None:
+            parts[-2] = f"compared with {printable(name_without_time(Path(info.parent.run)))}"
         return first + Content("\n") + Content.styled(" · ".join(parts), "$secondary")
 
 

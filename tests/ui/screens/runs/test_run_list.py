@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gradtui.runs.filter import parse_filter
 from gradtui.runs.label import Label
+from gradtui.runs.meta import Parent
 from gradtui.runs.run_groups import RunGroup, StudyRow, grouped
 from gradtui.runs.run_info import RunInfo, RunSummary
 from gradtui.runs.status import RunStatus
@@ -27,6 +28,8 @@ def test_runs_of_one_name_are_numbered_by_their_age() -> None:
     detail = RunDetail(listing.names)
     detail.set_reactive(RunDetail.info, runs[0])
     assert detail.render().plain.startswith("net #3  "), "as in the list above it"
+    detail.set_reactive(RunDetail.info, replace(runs[0], parent=Parent("20261130-053827-wide", 0, "relu")))
+    assert detail.render().plain.endswith(f"compared with wide · {runs[0].id}"), "where there is little room"
     listing.take(runs[:1])
     assert str(listing.columns["name"].text(runs[0])) == "net"
 

@@ -74,6 +74,10 @@ class RunProgress:
     """That the builder has something else than the run trained, and its name if it has another one; "" if not."""
 
 
+LEAST_WAY = 24
+"""The columns below which the way is not cut further."""
+
+
 class TitleLine(Widget):
     """A TitleLine is the first line of a screen, which begins with the way to what is shown."""
 
@@ -124,7 +128,7 @@ class StatusBar(TitleLine):
         mark, colour = STATE_MARKS.get(p.state, STATE_MARKS["idle"])
         if self.notice:
             return self._with_notice(width)
-        left = self._left(width // 2 - 2)
+        left = self._left(least := width // 2 - 2)
         step = ""
         if p.state != "idle" and p.step:
             step = f"  step {p.step:,}" + (f"/{p.steps:,}" if p.steps else "")
@@ -133,6 +137,11 @@ class StatusBar(TitleLine):
         room = width - left.cell_length - right.cell_length - (STEP_COLUMNS if changes else len(step) + 2)
         if p.judgement is not None:
             sign, shade = p.judgement.mark
+            missing = len((p.judgement.codes or ("",))[0]) + 4 - room
+            if p.judgement.codes and 0 < missing <= left.cell_length - LEAST_WAY:
+                # What was found says more than the end of a long name.
+                left = self._left(least := left.cell_length - missing)
+                room += missing
             words = p.judgement.words
             if words == "checking" and not changes:
                 words = reading(p.step)
@@ -153,7 +162,7 @@ class StatusBar(TitleLine):
         if p.at is not None:
             right = self._with_shown_step(p.at, right, width - left.cell_length - 2)
         # A long name gets what is left.
-        left = self._left(max(width // 2 - 2, width - right.cell_length - 2))
+        left = self._left(max(least, width - right.cell_length - 2))
         gap = max(2, width - left.cell_length - right.cell_length)
         return left + Content(" " * gap) + right
 

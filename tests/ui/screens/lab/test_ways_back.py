@@ -24,6 +24,7 @@ __all__ = ["no_standby"]
 
 LONG = "sigmoid-20 with layer normalisation and residual shortcuts"
 CLEAN = Judgement("clean", ())
+NOT_LEARNING = Judgement("problem", ("not-learning",), critical=True)
 
 
 def says(app: GradtuiApp, text: str) -> bool:
@@ -149,6 +150,13 @@ def test_a_long_way_is_shown_by_its_end() -> None:
                 "broken", "script", "failed", "failed: a long reason why this script has ended · L log"
             ),
             "gradtui  broken ✖ failed: a long reason why this script has ended · L log",
+        ),
+        # What was found is told where only the end of a name stands in its way.
+        (
+            RunProgress(
+                "spirals, ELU, a rate of 1e-5", "", "finished", "finished", 300, 300, judgement=NOT_LEARNING
+            ),
+            "gradtui  spirals, ELU,… rate of 1e-5 ■ finished  ✖ not-learning  step 300/300",
         ),
         # The time left is left out whole where it does not fit.
         (

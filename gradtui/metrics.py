@@ -50,7 +50,7 @@ CurveChart = Literal["gradient", "activation", "weights"]
 """The charts of curves on the page of one layer."""
 
 HEALTHY_UPDATE_RATIO = (1e-4, 1e-2)
-"""Update ÷ weight of one step in nets that learn well (SCIENCE.md)."""
+"""Update ÷ weight of one step in nets that learn well (RECIPES.md)."""
 
 
 @dataclass(frozen=True)

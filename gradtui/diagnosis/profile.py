@@ -2,7 +2,7 @@
 
 An absolute norm misjudges everything (the total norm of vanishing nets is 0.1 to 0.6), and a slope alone misjudges
 shallow nets; what tells unhealthy nets from healthy ones is the drop from the last hidden layer to the first
-(SCIENCE.md).
+(RECIPES.md).
 """
 
 from __future__ import annotations

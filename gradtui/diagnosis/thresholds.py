@@ -1,8 +1,8 @@
 """List the thresholds of the diagnosis, each with the reason for its value.
 
 Values that charts show too (the healthy range of a metric) are in `gradtui.metrics`. The values were chosen by the
-measurements of labelled nets in ACCURACY.md and in SCIENCE.md, notes from before the first version, which are not in
-the repository. "Decades" are log10 of one gradient over another.
+measurements of labelled nets in ACCURACY.md and RECIPES.md, which are beside this file. "Decades" are log10 of one
+gradient over another.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from gradtui import headlines, metrics
 # -- the profile: the gradient at the first hidden layer over that at the last
 
 VANISHING_DECADES = headlines.WEAK_DECADES
-"""Vanishing nets are below this; healthy ones stay above -0.9 (SCIENCE.md, rule 6)."""
+"""Vanishing nets are below this; healthy ones stay above -0.9 (RECIPES.md, rule 6)."""
 EXPLODING_DECADES = headlines.STRONG_DECADES
-"""Exploding nets begin at 1.5; healthy ones stay within 0.9 (SCIENCE.md, rule 6)."""
+"""Exploding nets begin at 1.5; healthy ones stay within 0.9 (RECIPES.md, rule 6)."""
 WEIGHTS_EXPLODING_DECADES = 2.0
 """The same where only the gradients of a script's weights are known: residual nets with batch norm that learn to 100 %
 come to 1.2 decades, and every one of them is less even than its outputs' gradients."""
 ROUGHLY_EVEN_DECADES = 1.0
 """Within this, either way, first and last layer are even: the healthy 0.9 and a little for noise."""
 VANISHING_LAG_DECADES = -3.0
-"""The same as VANISHING_DECADES over the time lags of a recurrent net (SCIENCE.md, rule 6)."""
+"""The same as VANISHING_DECADES over the time lags of a recurrent net (RECIPES.md, rule 6)."""
 CERTAINLY_VANISHING_DECADES = -3.3
 CERTAINLY_EXPLODING_DECADES = 1.5
-"""The mildest vanishing and exploding nets of SCIENCE.md: the limits for a run that was too short to show whether it
+"""The mildest vanishing and exploding nets of RECIPES.md: the limits for a run that was too short to show whether it
 learns."""
 
 # -- does it learn: the loss over that of guessing
 
 LEARNED_LOSS = 0.5
-"""A net at or below this loss has learned, with any profile (SCIENCE.md, rule 5)."""
+"""A net at or below this loss has learned, with any profile (RECIPES.md, rule 5)."""
 WELL_LEARNED_LOSS = 0.25
 """At or below this loss `gradtui fix` stops: such a net recognises five in six of the digits."""
 LEARNS_ANYWAY_LOSS = 0.65
 """A net with an uneven profile at or below this loss learns all the same, thanks to clipping, a small rate or Adam:
-SCIENCE.md's cures "batch 16" and "L1" learn, and end at 0.5 to 0.65."""
+RECIPES.md's cures "batch 16" and "L1" learn, and end at 0.5 to 0.65."""
 UNLEARNED_LOSS = 0.9
-"""Above it nothing has been learned yet. The vanishing nets of SCIENCE.md end at 0.99 to 1.01, the slowest that learn
+"""Above it nothing has been learned yet. The vanishing nets of RECIPES.md end at 0.99 to 1.01, the slowest that learn
 (sigmoid with shortcuts, the plain net of 57 layers) at 0.6 to 0.75."""
 FAR_ABOVE_CHANCE = 1.5
-"""A loss between chance and this says nothing, in any direction (SCIENCE.md, rule 2)."""
+"""A loss between chance and this says nothing, in any direction (RECIPES.md, rule 2)."""
 LOSS_STEPS = 10
-"""The present loss is the median of this many last steps (SCIENCE.md, rule 5)."""
+"""The present loss is the median of this many last steps (RECIPES.md, rule 5)."""
 
 # -- what a loss means, in a script's own training
 
@@ -75,7 +75,7 @@ RISEN_ANSWERS = 0.1
 """A net has begun to learn only if its answers have improved by this since the start: any net distinguishes two of the
 three spirals."""
 GOOD_ANSWERS = 0.4
-"""SCIENCE.md's nets that explode at the start and learn nevertheless have such answers: 0.48 of ten digits and more."""
+"""RECIPES.md's nets that explode at the start and learn nevertheless have such answers: 0.48 of ten digits and more."""
 FEWEST_ANSWERS = 128
 """The fewest examples from which an accuracy is computed."""
 
@@ -102,7 +102,7 @@ scatter by a tenth."""
 # -- how far a step moves the weights, as a share of their size
 
 SMALLEST_UPDATE, LARGEST_UPDATE = metrics.HEALTHY_UPDATE_RATIO
-"""A healthy update-to-weight ratio of a step (SCIENCE.md)."""
+"""A healthy update-to-weight ratio of a step (RECIPES.md)."""
 STANDSTILL_UPDATE = 1e-5
 """A tenth of the smallest healthy update. If even the layer that moves most stays below it, the profile is not the
 cause, since the layer next to the loss gets all of its gradient (nets with such rates: 1e-8 to 6e-6; ACCURACY.md)."""
@@ -120,7 +120,7 @@ UNSTABLE_LOSS = FAR_ABOVE_CHANCE
 """A loss is high if it is this many times the chance loss and the lowest loss before; one that begins high and stays or
 falls is slow, not unstable."""
 UNSTABLE_SHARE = 0.2
-"""The loss is unstable if it is high in this share of the steps after the first quarter (SCIENCE.md, rule 2)."""
+"""The loss is unstable if it is high in this share of the steps after the first quarter (RECIPES.md, rule 2)."""
 FEWEST_UNSTABLE_STEPS = 40
 """The fewest steps of a run that is called unstable, so that its first quarter has some steps."""
 UNSTABLE_END_SHARE = 0.25
@@ -138,7 +138,7 @@ RAISED_RATE = 1.5
 """A learning rate that grows by this factor from one step to the next was raised; a warm-up grows by less after its
 first steps."""
 SPIKE_RATIO = 50.0
-"""A gradient norm that is this many times its median is a spike (SCIENCE.md, rules 3 and 7)."""
+"""A gradient norm that is this many times its median is a spike (RECIPES.md, rules 3 and 7)."""
 LONE_SPIKE_RATIO = 100.0
 """With even gradients and no dead units, only a spike this high is the cause of a failure: in plain nets of 57 layers,
 which fail because of their depth, single norms reach 65 times the median (seeds 0 to 8, rates 0.003 to 0.01)."""
@@ -146,7 +146,7 @@ SPIKE_RISE = 5.0
 """A spike must also be this many times the first norm: a norm that falls from its start is not an explosion during
 training."""
 BLOWN_UP_RATIO = 1000.0
-"""The largest gradient norm of a net whose gradient exploded and whose units died (SCIENCE.md, rule 3), and its loss in
+"""The largest gradient norm of a net whose gradient exploded and whose units died (RECIPES.md, rule 3), and its loss in
 multiples of chance."""
 GROWN_RATIO = 10.0
 """A gradient norm of this many times its first value has grown before the numbers or the loss broke; noise is less."""
@@ -168,11 +168,11 @@ come to an end."""
 # -- dead and saturated units
 
 DEAD_SHARE = 0.55
-"""This share of dead units, of all that can die, is a finding (SCIENCE.md, rule 4)."""
+"""This share of dead units, of all that can die, is a finding (RECIPES.md, rule 4)."""
 MOSTLY_DEAD_LAYER = 0.5
 """A layer with this share of dead units is named (SageMaker Debugger: over half of a layer)."""
 DEAD_LAYER = 0.999
-"""A layer with this share of dead units is dead (SCIENCE.md, rule 4); it is not 1, since fractions are float32."""
+"""A layer with this share of dead units is dead (RECIPES.md, rule 4); it is not 1, since fractions are float32."""
 SATURATED_SHARE = 0.9
 """The share of a layer's units that must be saturated. tanh at sigma_w = 3 has 0.57 and learns with a small rate. This
 is a finding only if nothing has been learned, since sigmoids beside shortcuts saturate and learn."""
@@ -239,7 +239,7 @@ CLIPPED_RATIO = 0.1
 """Clipping is a finding if the median norm after it is this share of that before."""
 WORSE_ACCURACY = 0.1
 """A deeper net is degraded if its training accuracy is lower by this; it differs by 0.06 between seeds of one net of
-SCIENCE.md."""
+RECIPES.md."""
 WORSE_LOSS = 0.1
 """The same as a multiple of the chance loss, for tasks without accuracy."""
 HALVES_TO_GO, HALVES_TO_GO_LIVE = 2.0, 4.0

@@ -28,7 +28,7 @@ class RunResult:
     loss: float
     """The mean loss of the batches of the last 20 steps."""
     drop: float
-    """log10 of the first hidden layer's gradient ÷ the last hidden layer's at the start; D0 of SCIENCE.md."""
+    """log10 of the first hidden layer's gradient ÷ the last hidden layer's at the start; D0 of RECIPES.md."""
     lag_drop: float
     """log10 of the hidden gradient at the longest time lag ÷ the one at lag 0, at the start."""
     step_time: float

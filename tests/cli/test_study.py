@@ -119,7 +119,7 @@ def test_a_bar_is_shown_on_a_terminal(home: Path, tiny: str) -> None:
 
 @pytest.mark.long
 def test_the_shipped_degradation_study_reproduces_the_shape(home: Path) -> None:
-    """SCIENCE.md: plain nets fall from 0.95 at 5 layers to 0.3 at 57, residual ones rise to 0.97 and more."""
+    """RECIPES.md: plain nets fall from 0.95 at 5 layers to 0.3 at 57, residual ones rise to 0.97 and more."""
     told = strictly(gradtui(home, "study", "degradation", "--json").stdout)
     assert told["status"] == "finished"
     mean = {(row["change"], row["depth"]): row["train_accuracy"]["mean"] for row in told["table"]}

@@ -73,7 +73,7 @@ def test_scripts_get_reasons_without_changes(sickness: str) -> None:
 
 @pytest.mark.parametrize(
     ("sickness", "preset", "best"),
-    # What SCIENCE.md cures the recipe with.
+    # What RECIPES.md cures the recipe with.
     [
         (
             "vanishing",

@@ -1,4 +1,4 @@
-"""Test verdicts on cures, from made-up outcomes and from evidence in the shapes of SCIENCE.md."""
+"""Test verdicts on cures, from made-up outcomes and from evidence in the shapes of RECIPES.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test the diagnosis of the recipes of SCIENCE.md, which are trained here."""
+"""Test the diagnosis of the recipes of RECIPES.md, which are trained here."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""List what each preset must show, from the row of the same recipe in SCIENCE.md.
+"""List what each preset must show, from the row of the same recipe in RECIPES.md.
 
-The rule for ranges, so that other hardware and seeds pass and another effect does not: gradients within 0.3
-decades plus 5 % of the published log10; who is at chance stays below 0.2; who learns reaches the worst
-published accuracy less 0.12. Nets that learn by half differ most by seed: their ranges are wide, and test_cures
-compares them with their cures. What departs from the rule says why.
+Other hardware and other seeds must pass, and another effect must not. So a gradient must be within 0.3 decades plus
+5 % of the log10 of its row. A net that guesses must stay below an accuracy of 0.2, and a net that learns must reach the
+worst accuracy of its row less 0.12. Nets that learn in part differ most between seeds, so their ranges are wide, and
+test_cures compares them with their cures. A comment gives the reason of each other range.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ STARVED_STEP = (0.0, 1e-6)
 
 
 def about(log10: float, share: float = 0.05) -> Range:
-    """Around a published log10."""
+    """Return the range around the log10 of a row."""
     room = 0.3 + share * abs(log10)
     return log10 - room, log10 + room
 
 
 def learns(worst: float, room: float = 0.12) -> Range:
-    """From the worst published accuracy."""
+    """Return the range from the worst accuracy of a row, less `room`, to 1."""
     return worst - room, 1.0
 
 
 FULLY_DEAD = (1.0, 1.0)
 MOST_DEAD = (0.8, 1.0)
 EXPLODED = (2.0, 6.0)
-"""At which step: SCIENCE.md has 2 and 3, counted from 0, from an output layer of smaller weights."""
+"""The step of the first NaN. RECIPES.md has 2 and 3, counted from 0, with smaller weights in the output layer."""
 
 VANISHING = {
-    # 6e-7 of their size is what the first layer's weights move in all 500 steps.
+    # In all 500 steps together, the weights of the first layer move by 6e-7 of their size.
     "sigmoid-20": Claim(accuracy=CHANCE, d0=about(-11.8), moved=(0.0, 1e-7)),
     "vanish-sigmoid-10": Claim(accuracy=CHANCE, d0=about(-7.75), moved=STARVED_STEP),
     "vanish-sigmoid-xavier": Claim(accuracy=CHANCE, d0=about(-5.7), moved=STARVED_STEP),
@@ -62,8 +62,8 @@ VANISHING = {
     "vanish-relu-20": Claim(accuracy=CHANCE, d0=about(-7.45), moved=STARVED_STEP),
     "cure-shallow": Claim(accuracy=learns(0.932), d0=about(-0.9), moved=HEALTHY_STEP),
     "cure-batchnorm": Claim(accuracy=learns(0.969), d0=about(-0.4), moved=HEALTHY_STEP),
-    # Another net than SCIENCE.md's: the shortcut goes around norm-free pre-activations, the branch's factor is
-    # part of its output, and so the first step is even; it learns more than the published half.
+    # This is another net than that of RECIPES.md: its shortcut goes around pre-activations without a norm, and the
+    # factor of the branch is part of its output. So its first gradient is even, and it learns more.
     "cure-shortcut": Claim(accuracy=(0.45, 1.0), d0=(-0.3, 0.9), moved=HEALTHY_STEP),
     "cure-tanh-xavier": Claim(accuracy=learns(0.959), d0=about(-0.6), moved=HEALTHY_STEP),
     "cure-relu-he": Claim(accuracy=learns(0.94), d0=about(0.05), moved=HEALTHY_STEP),
@@ -86,14 +86,14 @@ EXPLODING = {
     "cure-explode-batch": Claim(accuracy=learns(0.65, room=0.2), d0=about(1.6)),
     "explode-tanh-stuck": Claim(accuracy=(0.0, 0.3), d0=about(2.6), error=(0.9, 1.15)),
     "explode-tanh-swings": Claim(accuracy=CHANCE, d0=about(2.6), swings=(1.0, 10.0), error=(3.0, 30.0)),
-    # Seeds spread, and it is their means that are compared, in test_cures. They train for 20 of SCIENCE.md's 30 epochs,
-    # where the difference is the largest: all accuracies are smaller.
+    # These differ much between seeds, so test_cures compares their means. They train for 20 epochs and not for the 30
+    # of RECIPES.md, because the difference is largest there, so all accuracies are lower.
     "explode-tanh-slow": Claim(accuracy=(0.2, 0.62), d0=about(2.6)),
     "cure-l2": Claim(accuracy=(0.5, 1.0), d0=about(2.6)),
     "cure-l1": Claim(accuracy=(0.4, 1.0), d0=about(2.6)),
     "explode-pixels": Claim(accuracy=(0.0, 0.3)),
     "cure-pixels-clip": Claim(accuracy=learns(0.51)),
-    # 7.6 is one net's; spectral radii of random matrices of 64 differ, and 64 factors of them differ more.
+    # One net has 7.6. The spectral radii of random 64 × 64 matrices differ, and a product of 64 of them differs more.
     "explode-pixels-radius": Claim(accuracy=(0.0, 0.35), lag=(6.5, 9.7)),
 }
 
@@ -101,7 +101,7 @@ DEAD = {
     "dead-bias": Claim(accuracy=CHANCE, dead=FULLY_DEAD, moved=(0.0, 0.0)),
     "cure-dead-prelu": Claim(accuracy=learns(0.97), moved=HEALTHY_STEP),
     "cure-dead-elu": Claim(accuracy=learns(0.96), dead=(0.0, 0.0), moved=HEALTHY_STEP),
-    # No range of accuracy: 0.63 to 0.93 over four seeds, where 92 % of the units are dead in all of them.
+    # The accuracy has no range: it is 0.63 to 0.93 over four seeds, and 92 % of the units are dead with all of them.
     "dead-adam": Claim(dead=MOST_DEAD),
     "cure-dead-leaky": Claim(accuracy=(0.75, 1.0)),
     "dead-one-layer": Claim(accuracy=(0.3, 0.95), dead=MOST_DEAD),
@@ -112,7 +112,7 @@ DEAD = {
 DEGRADATION = {
     "plain-5": Claim(accuracy=learns(0.936), d0=about(0.1)),
     "plain-21": Claim(accuracy=learns(0.892), d0=about(0.0)),
-    # With the published nets' smaller output layer 0.26 and 0.31.
+    # With the smaller output layer of RECIPES.md it is 0.26 and 0.31.
     "plain-57": Claim(accuracy=(0.0, 0.294 + 0.3), d0=about(-0.4, share=0.5)),
     "residual-5": Claim(accuracy=learns(0.953), d0=about(0.2)),
     "residual-21": Claim(accuracy=learns(0.979), d0=about(0.2)),
@@ -126,7 +126,7 @@ DEGRADATION = {
     "plain-1001": Claim(accuracy=CHANCE, d0=about(-17.0, share=0.15)),
     "residual-1001": Claim(accuracy=learns(0.949), d0=(-0.5, 0.5)),
     "convnet-20": Claim(accuracy=(0.5, 1.0), d0=(0.0, 1.5)),
-    # Not in SCIENCE.md: plain nets with batch norm gain towards the input by the layer, convolutional ones too.
+    # These are not in RECIPES.md. The gradient of plain nets with batch norm grows towards the input at each layer.
     "convnet-56": Claim(accuracy=(0.0, 0.4), d0=(2.0, 5.0)),
     "convnet-110": Claim(accuracy=(0.0, 0.3), d0=(4.0, 9.0)),
     "resnet-20": Claim(accuracy=(0.85, 1.0), d0=(-0.5, 0.5)),

@@ -1,4 +1,4 @@
-"""Test that every preset, trained over two seeds, shows what SCIENCE.md says of it."""
+"""Test that every preset, trained over two seeds, shows what RECIPES.md says of it."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def price(kind: str, values: torch.Tensor, upstream: torch.Tensor) -> float:
 @pytest.mark.long
 @pytest.mark.usefixtures("_one_thread")
 def test_elu_costs_more_than_leaky_relu() -> None:
-    """5.2 times in SCIENCE.md; 2 to 3 times where exponentials are vectorised. Measured in turns, so that
+    """5.2 times in RECIPES.md; 2 to 3 times where exponentials are vectorised. Measured in turns, so that
     whatever else the machine does meets both."""
     values, upstream = torch.randn(2, BLOCK, generator=torch.Generator().manual_seed(0))
     values.requires_grad_()

@@ -105,7 +105,7 @@ class Trainings:
     def __call__(self, preset: str, seed: int, **changes: Any) -> Trained:
         """`changes` by dotted path with __ for the dot."""
         fields = {path.replace("__", "."): value for path, value in changes.items()}
-        # On the CPU and in one thread, as SCIENCE.md's figures were measured.
+        # On the CPU and in one thread, as RECIPES.md's figures were measured.
         fields |= {"seed": seed, "run.device": "cpu", "run.threads": 1}
         key = preset, *sorted(fields.items())
         if key not in self._done:

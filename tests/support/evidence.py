@@ -1,4 +1,4 @@
-"""Make synthetic evidence for the tests, in the shapes that were measured for SCIENCE.md."""
+"""Make synthetic evidence for the tests, in the shapes that were measured for RECIPES.md."""
 
 from __future__ import annotations
 

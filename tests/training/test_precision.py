@@ -66,7 +66,7 @@ def test_loss_scale_can_be_restored() -> None:
 
 
 def norms(**run: Any) -> np.ndarray:
-    """Gradient norms of SCIENCE's recipe: sigmoid, 10 layers, torch's own initialisation."""
+    """Gradient norms of a recipe of RECIPES.md: sigmoid, 10 layers, torch's own initialisation."""
     session = build(
         from_dict(
             {

@@ -142,7 +142,7 @@ class Case:
 
     @cached_property
     def learned(self) -> bool:
-        """Return whether it has learned (SCIENCE.md, rule 5)."""
+        """Return whether it has learned (RECIPES.md, rule 5)."""
         if self.progressed:
             return True
         if self._proves_nothing:

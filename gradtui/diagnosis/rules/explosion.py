@@ -58,7 +58,7 @@ def exploding(case: Case) -> Finding | None:
 
 
 def spike(case: Case) -> Finding | None:
-    """Find a norm that rose steeply once, in a net that does not learn without a worse finding (SCIENCE.md, rule 7)."""
+    """Find a norm that rose steeply once, in a net that does not learn without a worse finding (RECIPES.md, rule 7)."""
     # A gradient that rises when the net leaves a plateau, or at last reaches layers of weak gradient, is not a spike.
     if not case.past_warmup or case.learns_anyway or case.loss_is_falling:
         return None

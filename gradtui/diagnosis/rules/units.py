@@ -21,7 +21,7 @@ from gradtui.diagnosis.thresholds import (
 
 
 def dead_units(case: Case) -> Finding | None:
-    """Find ReLU units that never fire, so that no gradient brings them back (SCIENCE.md, rule 4)."""
+    """Find ReLU units that never fire, so that no gradient brings them back (RECIPES.md, rule 4)."""
     if not case.has_enough_steps:
         return None
     newest = _least_of_newest(case, _dead_fractions(case))

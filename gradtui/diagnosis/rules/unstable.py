@@ -42,7 +42,7 @@ square of its length."""
 
 
 def unstable_loss(case: Case) -> Finding | None:
-    """Find a loss that is above chance again and again (SCIENCE.md, rule 2), or that jumped and has not recovered."""
+    """Find a loss that is above chance again and again (RECIPES.md, rule 2), or that jumped and has not recovered."""
     swinging = swings(case)
     offers = cures.for_unstable_loss(case.evidence.experiment, case.measured())
     if swinging is not None:

@@ -16,7 +16,7 @@ HALVES = ("setting", "reporting")
 SEEDS = (0, 1)
 PARTS = ("data", "net", "optimizer", "cures", "run")
 QUIETLY = {"run.device": "cpu", "run.threads": 1, "run.eval_every": 0}
-"""On the CPU and in one thread, as SCIENCE.md's figures were measured."""
+"""On the CPU and in one thread, as RECIPES.md's figures were measured."""
 WELL = ("healthy", "uneven")
 """Labels of nets in which nothing should be found."""
 

@@ -1,4 +1,4 @@
-"""Test the rules for exploding gradients and unstable losses, on made-up runs of the shapes of SCIENCE.md."""
+"""Test the rules for exploding gradients and unstable losses, on made-up runs of the shapes of RECIPES.md."""
 
 from __future__ import annotations
 

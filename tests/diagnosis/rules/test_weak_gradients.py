@@ -1,4 +1,4 @@
-"""Test the rules for gradients that become too small, on made-up runs of the shapes of SCIENCE.md."""
+"""Test the rules for gradients that become too small, on made-up runs of the shapes of RECIPES.md."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_leaky_relu_by_quadrature_and_by_its_closed_form_are_one(variance: float
 
 @pytest.mark.parametrize("variance", VARIANCES)
 def test_erf_against_the_closed_forms_of_mean_field_theory(variance: float) -> None:
-    # Williams 1997; the slope's as SCIENCE.md has it.
+    # Williams 1997; the slope's as RECIPES.md has it.
     made = moments("erf", 0.0, 0.0, variance)
     assert made.square == pytest.approx(2 / math.pi * math.asin(2 * variance / (1 + 2 * variance)), rel=1e-7)
     assert made.slope_square == pytest.approx(4 / math.pi / math.sqrt(1 + 4 * variance), rel=1e-7)

@@ -1,4 +1,4 @@
-"""Test predictions against the table of SCIENCE.md, published limits, and wide nets of torch."""
+"""Test predictions against the table of RECIPES.md, published limits, and wide nets of torch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def group(activation: str, init: str = "normal", gain: float = 1.0, repeat: int 
 
 
 def slope(prediction: Prediction) -> float:
-    """Decades a layer, least squares, + falling towards the input, as SCIENCE.md's table has it."""
+    """Decades a layer, least squares, + falling towards the input, as RECIPES.md's table has it."""
     profile = prediction.log10_profile
     return float(np.polyfit(np.arange(len(profile)), profile, 1)[0])
 
@@ -90,7 +90,7 @@ def test_the_whole_recursion_counts_not_only_the_fixed_point() -> None:
 
 @pytest.mark.parametrize(
     ("preset", "expected", "within"),
-    # D0 of SCIENCE.md's tables; nets of 64 units stray by some 0.2 decades.
+    # D0 of RECIPES.md's tables; nets of 64 units stray by some 0.2 decades.
     [
         ("sigmoid-20", -11.8, 0.3),
         ("vanish-sigmoid-10", -7.75, 0.2),

@@ -26,7 +26,7 @@ from gradtui.ui.field_values import show, value_at
 from gradtui.ui.screens.compare.runs_legend import ComparedRun
 
 if TYPE_CHECKING:
-    from gradtui.diagnosis import Finding
+    from gradtui.diagnosis import Evidence, Finding
 
 MAX_FIELD_WIDTH = 24
 """The most columns of a field's path."""
@@ -49,7 +49,8 @@ class Degradations:
     """A Degradations remembers which of the compared runs are worse than a shallower one: that shows only here."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], Finding | None] = {}
+        self._known: dict[tuple[str, str], tuple[Evidence, Evidence, Finding | None]] = {}
+        """By the letters of both runs, the evidence that was compared, and what was found."""
 
     def among(self, entries: Sequence[ComparedRun]) -> dict[str, tuple[str, str]]:
         """Return by the letter of each such run what is found, and the letter of the best shallower run."""
@@ -64,10 +65,11 @@ class Degradations:
                 run, shallower = entry.followed.evidence, other.followed.evidence
                 if run is None or shallower is None or other is entry or entry.letter in found:
                     continue
-                pair = id(run), id(shallower)
-                if pair not in self._known:
-                    self._known[pair] = degradation_beside(run, shallower)
-                if (finding := self._known[pair]) is not None:
+                pair = entry.letter, other.letter
+                known = self._known.get(pair)
+                if known is None or known[0] is not run or known[1] is not shallower:
+                    known = self._known[pair] = run, shallower, degradation_beside(run, shallower)
+                if (finding := known[2]) is not None:
                     found[entry.letter] = f"{MARKS[finding.severity][0]} {finding.code}", other.letter
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradtui.absent import is_absent
@@ -212,6 +212,22 @@ def percent(share: float | None) -> str:
 def number(value: float | None) -> str:
     """Return three significant digits; a dash for None."""
     return "–" if value is None else plain_exponents(f"{value:.3g}")
+
+
+LEAST_PLAIN, MOST_PLAIN = 1e-5, 1e4
+"""The numbers between these are written without an exponent beside a deviation."""
+
+
+def with_deviation(mean: float, deviation: float, form: Callable[[float], str]) -> str:
+    """Return a mean with its standard deviation, in a form of one number.
+
+    Of `number`, the deviation gets two digits, and the mean the same decimals: more of its digits mean nothing, and
+    fewer would hide that the deviation is small.
+    """
+    if form is number and LEAST_PLAIN <= deviation <= abs(mean) < MOST_PLAIN:
+        decimals = max(0, 1 - math.floor(math.log10(deviation)))
+        return f"{mean:.{decimals}f} ± {deviation:.{decimals}f}"
+    return f"{form(mean)} ± {form(deviation)}"
 
 
 def blocks(profile: Sequence[float]) -> str:

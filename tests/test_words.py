@@ -12,12 +12,14 @@ from gradtui.words import (
     compare_decades,
     figure,
     formatted,
+    number,
     percent,
     plain_exponents,
     ratio,
     seconds,
     several,
     times,
+    with_deviation,
 )
 
 
@@ -71,6 +73,17 @@ def test_what_is_missing_is_a_dash_and_what_is_not_a_number_says_so() -> None:
 )  # fmt: skip
 def test_a_ratio_is_written_one_way(decades: float, said: str) -> None:
     assert ratio(decades) == said
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "said"),
+    [
+        (2.31047, 0.000158, "2.31047 ± 0.00016"), (3.25, 0.8165, "3.25 ± 0.82"), (2.3, 0.0, "2.3 ± 0"),
+        (431.2, 12.4, "431 ± 12"), (0.5, 2.0, "0.5 ± 2"), (1e9, 2e6, "1e9 ± 2e6"),
+    ],
+)  # fmt: skip
+def test_a_mean_has_the_decimals_of_its_deviation(mean: float, deviation: float, said: str) -> None:
+    assert with_deviation(mean, deviation, number) == said
 
 
 def test_in_a_terminal_a_long_description_continues_under_its_beginning(

@@ -12,7 +12,7 @@ from typing import Any
 
 from gradtui.runs.label import Label
 from gradtui.runs.run_info import RunInfo, RunSummary
-from gradtui.words import common_beginning
+from gradtui.words import common_beginning, with_deviation
 
 SEEDS = frozenset({"seed", "random_seed", "manual_seed", "rng_seed", "random_state"})
 """The names that the field of a seed has in the configurations of scripts."""
@@ -165,7 +165,7 @@ def figures_of(group: RunGroup, forms: Mapping[str, Callable[[float], str]]) -> 
     for key, form in forms.items():
         mean, spread = mean_and_spread(group, key)
         if mean is not None and spread is not None:
-            parts.append(f"{'time' if key == 'seconds' else key} {form(mean)} ± {form(spread)}")
+            parts.append(f"{'time' if key == 'seconds' else key} {with_deviation(mean, spread, form)}")
     return parts
 
 

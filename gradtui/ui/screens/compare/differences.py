@@ -121,9 +121,13 @@ def _figure(entry: ComparedRun, name: str, form: Callable[[float], str]) -> str:
     if entry.group:
         of_all = [getattr(run.outcome, name) for run in entry.counted if run.outcome is not None]
         finite = [number for number in of_all if math.isfinite(number)]
-        # The spread of a logarithm is a factor, up and down.
-        sign = "×÷" if name == "drop" else "±"
-        return f"{form(fmean(finite))} {sign} {form(pstdev(finite))}" if finite else ABSENT
+        if not finite:
+            return ABSENT
+        mean, deviation = fmean(finite), pstdev(finite)
+        if name == "drop":
+            # The deviation of a logarithm is a factor, up and down.
+            return f"{form(mean)} ×÷ {form(deviation)}"
+        return words.with_deviation(mean, deviation, form)
     outcome = entry.followed.outcome
     value: float = math.nan if outcome is None else getattr(outcome, name)
     # A loss of NaN is shown; for other figures, NaN means that there is none.

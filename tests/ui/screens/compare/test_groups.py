@@ -23,6 +23,7 @@ from gradtui.ui.screens.compare.overlays import OverlaidCurves, OverlaidProfiles
 from gradtui.ui.screens.runs.run_lines import RunDetail
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from gradtui.ui.widgets.curve_plot import CurvePlot
+from gradtui.words import number, with_deviation
 from tests.support.lab import SIZES, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import SCALARS, MakeRun
 
@@ -100,7 +101,7 @@ async def test_runs_that_differ_in_their_seed_are_offered_grouped_drawn_and_part
         await until(
             pilot, lambda: "wide ×5" in screen_text(app) and "2 of 5 diverged, left out" in screen_text(app)
         )
-        assert f"loss {np.mean(last):.3g} ± {np.std(last):.3g}" in screen_text(app)
+        assert f"loss {with_deviation(np.mean(last), np.std(last), number)}" in screen_text(app)
 
         # Its curves and its profile are mean and standard deviation of the rows.
         await pilot.press("enter")

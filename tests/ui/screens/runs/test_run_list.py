@@ -47,7 +47,7 @@ def test_a_group_s_line_has_whole_numbers_only() -> None:
     assert isinstance(group, RunGroup)
     whole = _group_detail(group, 200).plain.splitlines()[1].split(" · ")
     assert len(whole) == 6
-    assert whole[:3] == ["loss 3.25 ± 0.816", "train 50.0% ± 0.0%", "test 50.0% ± 20.4%"]
+    assert whole[:3] == ["loss 3.25 ± 0.82", "train 50.0% ± 0.0%", "test 50.0% ± 20.4%"]
     for width in range(20, 140):
         line = _group_detail(group, width).plain.splitlines()[1]
         assert 0 < len(line) <= width

@@ -20,7 +20,7 @@ from gradtui.diagnosis.monitor import RunDiagnosis, diagnose_run
 from gradtui.diagnosis.profile import growth, healthy_range
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.overrides import as_options
-from gradtui.headlines import gradient_headline
+from gradtui.headlines import gradient_headline, lag_headline
 from gradtui.report.divergences import divergences
 from gradtui.report.page import Advice, Block, Columns, Folding, Grid, Heading, Notice, Picture, Prose, Source
 from gradtui.report.run_json import run_object
@@ -103,8 +103,10 @@ def _headline(shared: SharedRun) -> Iterator[Block]:
     summary = shared.summary
     layers = summary["layers"]
     if shared.recorded:
-        names = [layer["name"] for layer in layers]
-        text = gradient_headline(names, shared.norms("last").tolist()).text
+        if (lags := _newest_lags(shared)) is not None:
+            text = lag_headline(lags[1], lags[2].tolist()).text
+        else:
+            text = gradient_headline([layer["name"] for layer in layers], shared.norms("last").tolist()).text
         # Some headlines are sentences; others are only a comparison, which needs a beginning.
         compared = text[0].isdigit() or text.startswith("as strong")
         sentence = f"the gradient is {text}" if compared else text
@@ -193,18 +195,25 @@ def _profile(shared: SharedRun) -> Iterator[Picture]:
 
 def _lags(shared: SharedRun) -> Iterator[Picture]:
     """Yield the gradient by time lag of a recurrent net, where a gradient that vanishes over time is seen."""
-    table = shared.run.table_or_empty("hidden_grad")
-    if not table.rows:
+    if (lags := _newest_lags(shared)) is None:
         return
-    steps, _, values = table.values(table.rows - 1)
-    newest = values[0].astype(np.float64)
+    step, _, newest = lags
     yield Picture(
         metrics.get("hidden_grad").title,
-        f"At step {int(steps[0]):,}, on a logarithmic axis; where bars are low, the net hardly learns from inputs "
+        f"At step {step:,}, on a logarithmic axis; where bars are low, the net hardly learns from inputs "
         "so far back.",
         profile_svg(DrawnProfile("last sample", newest), across="steps back in time", start=0),
         text_profile(log10_of(newest), width=TEXT_WIDTH, height=TEXT_HEIGHT, of="lag"),
     )
+
+
+def _newest_lags(shared: SharedRun) -> tuple[int, list[str], np.ndarray] | None:
+    """Return the newest step of a recurrent net with the names and gradients of its time lags, (lags,)."""
+    table = shared.run.table_or_empty("hidden_grad")
+    if not table.rows:
+        return None
+    steps, _, values = table.values(table.rows - 1)
+    return int(steps[0]), list(table.columns), values[0].astype(np.float64)
 
 
 def _waterfall(shared: SharedRun) -> Iterator[Picture]:

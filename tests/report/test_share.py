@@ -212,6 +212,7 @@ def test_pictures_have_the_gradient_over_time_lags_round_steps_and_one_green(tmp
     write_rows(folder, {"scalars": scalars, "grad_norm": np.full((330, 3), 0.1)})
     write_rows(folder, {"hidden_grad": np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 1e-2, 1e-4, 1e-6]])}, first=329)
     page = html_of(run_page([open_run(folder)]))
+    assert "1.0 million times weaker 3 steps back" in page, "the first sentence compares what vanishes here"
     drawings = [ET.fromstring(drawing) for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
     profile, over_lags, over_steps = drawings[:3]
     blue = [shape for shape in over_lags.findall("{*}rect") if shape.get("fill") == COLOURS[0]]

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.rules.case import Case
+from gradtui.diagnosis.shallower import is_deep_and_learned_little
 from gradtui.diagnosis.thresholds import FEWEST_LOSSES, WARMUP_STEPS
 from gradtui.runs.follower import CURVE_BUCKETS
 from gradtui.runs.reader import Run
@@ -18,6 +19,12 @@ from gradtui.words import plain_exponents, several
 
 MOST_GROWTH = 1e6
 """A training is not healthy if its total gradient norm is this many times that of the first step."""
+
+NEEDS_SHALLOWER = (
+    "The net has learned little. Only a run of the same net with fewer layers can show whether depth is the reason "
+    "(degradation)."
+)
+"""Why a deep run without findings may still be worse than a shallower one."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,15 @@ class AnsweredQuestions:
         return {"enough_steps": self.enough_steps, "learning": self.learning, "why": self.why}
 
 
-def judged_of(evidence: Evidence, *, found: bool = False) -> AnsweredQuestions:
-    """Return what could be judged of a run so far; `found` says whether it has findings.
+def judged_of(evidence: Evidence, *, found: bool = False, compared: bool = False) -> AnsweredQuestions:
+    """Return what could be judged of a run so far.
 
     A run that has learned or has findings is long enough with any number of steps.
+
+    Args:
+        evidence: of the run.
+        found: whether it has findings.
+        compared: whether it was compared with a run with fewer layers.
     """
     steps = max(evidence.step, evidence.facts.step if evidence.facts is not None else 0)
     if not steps:
@@ -54,6 +66,8 @@ def judged_of(evidence: Evidence, *, found: bool = False) -> AnsweredQuestions:
     # Where something was found, as a loss that is NaN from step 3 on, a small number of losses is no news.
     if not learning and not (found and losses):
         sentences.append(_too_few(losses, len(evidence.progress), evidence.other_losses))
+    elif not found and not compared and enough and is_deep_and_learned_little(evidence):
+        sentences.append(NEEDS_SHALLOWER)
     return AnsweredQuestions(enough, learning and enough, " ".join(sentences))
 
 

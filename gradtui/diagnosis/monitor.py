@@ -20,6 +20,7 @@ from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import growth, healthy_range
 from gradtui.diagnosis.reading import evidence_of, evidence_of_shallower
 from gradtui.diagnosis.rules import advice_without_finding, diagnose, has_learned, learns, remarks
+from gradtui.diagnosis.shallower import name_shallower_run
 from gradtui.judgement import EARLY_STEPS, Judgement, judge
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import Run, open_run
@@ -162,6 +163,8 @@ class RunMonitor:
         self._diagnosed_at = -math.inf
         self._rests_until = -math.inf
         self._awaited: tuple[Finding, ...] = ()
+        self._compared = False
+        """Whether the run was compared with one with fewer layers."""
         """The critical findings that the run would have if it ended now, for which rules wait while it trains."""
 
     # -- the state of the folder
@@ -225,7 +228,11 @@ class RunMonitor:
         self._diagnosed = self.snapshot
         evidence = evidence_of(self.run)
         self.evidence = replace(evidence, finished=True) if finished else evidence
+        if finished:
+            # Only its trainer, which has just ended, looks for a run to compare it with.
+            name_shallower_run(self.run, self.evidence)
         shallower = evidence_of_shallower(self.run) if self.evidence.finished else None
+        self._compared = shallower is not None
         update = self._diagnosis.update(self.evidence, shallower)
         self.current_findings = tuple(update.findings)
         self._awaited = () if update.findings or update.pending else self._found_if_it_ended()
@@ -272,7 +279,9 @@ class RunMonitor:
     @property
     def judged(self) -> AnsweredQuestions | None:
         """Return what could be judged of the run at the last diagnosis; None before the first."""
-        return judged_of(self.evidence, found=bool(self.findings)) if self.evidence is not None else None
+        if self.evidence is None:
+            return None
+        return judged_of(self.evidence, found=bool(self.findings), compared=self._compared)
 
     def objection(self, at: int | None = None) -> str:
         """Return why the run, as it was at a step (None is the newest), cannot be called free of problems; or ""."""
@@ -315,6 +324,8 @@ class RunDiagnosis:
     """Cures that may help if nothing was found and it has not learned that much."""
     objection: str = ""
     """Why it may have a problem although nothing was found; "" if there is no such reason."""
+    compared: bool = False
+    """Whether it was compared with a run with fewer layers."""
 
     @property
     def judgement(self) -> Judgement:
@@ -325,7 +336,7 @@ class RunDiagnosis:
     @property
     def judged(self) -> AnsweredQuestions:
         """Return what could be judged of the run."""
-        return judged_of(self.evidence, found=bool(self.findings))
+        return judged_of(self.evidence, found=bool(self.findings), compared=self.compared)
 
     @property
     def information(self) -> tuple[Finding, ...]:
@@ -341,7 +352,14 @@ def diagnose_run(run: Run) -> RunDiagnosis:
     advice = () if findings or learned else advice_without_finding(evidence)
     objection = "" if findings else objection_of(run)
     return RunDiagnosis(
-        evidence, findings, tuple(remarks(evidence, findings)), learns(evidence), learned, advice, objection
+        evidence,
+        findings,
+        tuple(remarks(evidence, findings)),
+        learns(evidence),
+        learned,
+        advice,
+        objection,
+        shallower is not None,
     )
 
 

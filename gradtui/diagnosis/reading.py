@@ -126,7 +126,7 @@ def evidence_of(run: Run) -> Evidence:
 
 
 def evidence_of_shallower(run: Run) -> Evidence | None:
-    """Return the evidence of the run with fewer layers that a study compared an ended run with, if there is one."""
+    """Return the evidence of the run with fewer layers that an ended run is compared with, if there is one."""
     folder = read_shallower_run(run.folder)
     try:
         return evidence_of(open_run(folder)) if folder is not None else None

@@ -11,7 +11,7 @@ replace), so it can be read at any moment, from any process, also over a network
     events.jsonl           events, one JSON object a line, each with "event" and "time", and most with "step"
     control.jsonl          commands of viewers, one JSON object a line
     diagnosis.json         the findings of a viewer in a run that has ended, if its events hold none
-    shallower.json         the run with fewer layers that a study compared this one with, if this one is degraded
+    shallower.json         the run with fewer layers that this one is compared with, to see whether depth does harm
     label.json             the name, tags, group and note that people gave it; viewers write it, each time as a whole
     checkpoints/           safetensors: step-<n> of the run itself, rewind-<n> from before a divergence, parent-<n>
                            for the start of a fork

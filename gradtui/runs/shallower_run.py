@@ -1,7 +1,7 @@
-"""Read and write shallower.json, which names the run with fewer layers that a study compared a degraded run with.
+"""Read and write shallower.json, which names the run with fewer layers that an ended run is compared with.
 
 Network degradation shows only beside a shallower run. With this file, every list, screen and command that shows the
-deeper run finds it too. Studies write it, because only the trainer may write events.jsonl.
+deeper run finds it too. Its trainer writes it at the end of the training, or a study, whose runs end in any order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ShallowerRun(msgspec.Struct, frozen=True):
 
 
 def read_shallower_run(folder: Path) -> Path | None:
-    """Return the folder of the run that a study compared this one with; None where there is none, or it is gone."""
+    """Return the folder of the run that this one is compared with; None where there is none, or it is gone."""
     try:
         name = decode(read_whole(folder / SHALLOWER_FILE), ShallowerRun).run
         # A name with a path in it would lead out of the folder of runs.
@@ -36,7 +36,7 @@ def read_shallower_run(folder: Path) -> Path | None:
 
 
 def write_shallower_run(folder: Path, other: Path) -> bool:
-    """Name the run that an ended run was compared with; return False where that cannot be written."""
+    """Name the run that an ended run is compared with; return False where that cannot be written."""
     if other.parent != folder.parent:
         return False
     if read_shallower_run(folder) == other:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from gradtui.diagnosis import diagnose, evidence_of
 from gradtui.diagnosis.ended_runs import note_findings
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import Finding
-from gradtui.experiment import Experiment, to_dict
+from gradtui.diagnosis.shallower import family_of
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.runs.shallower_run import write_shallower_run
@@ -27,14 +26,6 @@ from gradtui.study.spec import DEPTH, Quantity, StudySpec
 from gradtui.study.state import StudyFinding, StudyRow
 
 CODE = "degradation"
-
-
-def family_of(experiment: Experiment) -> str:
-    """Return a text that is the same for all experiments that differ only in depth."""
-    raw: dict[str, Any] = to_dict(experiment)
-    for group in raw["net"]:
-        group["repeat"] = group["layers"] = 0
-    return repr({**raw, "name": "", "description": "", "run": {**raw["run"], "checkpoint_every": 0}})
 
 
 def degradation_beside(run: Evidence, other: Evidence) -> Finding | None:

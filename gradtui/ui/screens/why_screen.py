@@ -30,8 +30,9 @@ HEALTHY = Explanation(
     "Each layer multiplies the gradient by a factor on its way from the output to the input. In a "
     "healthy net these factors lie near 1, so all layers get a gradient of about the same size.",
     "The bars have about the same height.",
-    "The gradient needs no cure. If the net learns too little all the same, train a shallower one too, mark both in "
-    "the list of runs (r) and compare them (C): only that shows whether the deeper net is worse (degradation).",
+    "The gradient needs no cure. If the net learns too little all the same, train it with fewer layers too, mark both "
+    "in the list of runs (r) and compare them (C): only that shows whether the deeper net is worse (degradation). A "
+    "deeper run that ends later is compared with the shallower one by itself.",
 )
 
 

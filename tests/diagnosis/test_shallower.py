@@ -1,0 +1,64 @@
+"""Test that an ended run is compared with a shallower one, and that a run without one says what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradtui.diagnosis import diagnose, monitor
+from gradtui.diagnosis.judged import NEEDS_SHALLOWER, judged_of
+from gradtui.experiment import resolve, set_fields
+from gradtui.runs.reader import open_run
+from gradtui.runs.shallower_run import SHALLOWER_FILE, read_shallower_run
+from tests.support.evidence import curve, evidence
+from tests.support.studies import sick_run
+
+pytestmark = pytest.mark.usefixtures("home")
+DEEP, SHALLOW = resolve("plain-57"), resolve("plain-5")
+
+
+def ended(folder: Path) -> list[str]:
+    """Diagnose a run as its trainer does at the end, and return the codes."""
+    return [finding.code for finding in monitor.RunMonitor(folder).diagnose(finished=True)]
+
+
+def deep_run() -> Path:
+    """Write a deep run that has learned a little."""
+    return sick_run(DEEP, decades=0.3, accuracy=0.32, learns=True, steps=25)
+
+
+def test_a_deep_run_is_compared_with_the_best_shallower_one_of_the_same_net() -> None:
+    assert ended(deep_run()) == [], "there is nothing to compare it with"
+    sick_run(SHALLOW, decades=0.3, accuracy=0.5, learns=True, steps=60)
+    best = sick_run(set_fields(DEEP, {"net.1.repeat": 6}), decades=0.3, accuracy=0.95, learns=True, steps=60)
+    for other in (
+        set_fields(SHALLOW, {"seed": 9}),
+        set_fields(SHALLOW, {"optimizer.lr": 0.01}),
+        set_fields(DEEP, {"net.1.repeat": 40}),
+    ):
+        sick_run(other, decades=0.3, accuracy=0.99, learns=True, steps=60)
+    sick_run(SHALLOW, decades=0.3, accuracy=0.98, learns=True, steps=60, end="stopped")
+    deep = deep_run()
+    assert ended(deep) == ["degradation"]
+    assert read_shallower_run(deep) == best
+    assert [finding.code for finding in monitor.diagnose_run(open_run(deep)).findings] == ["degradation"]
+
+
+def test_a_run_that_has_learned_or_has_another_finding_is_compared_with_none() -> None:
+    sick_run(SHALLOW, decades=0.3, accuracy=0.95, learns=True, steps=60)
+    learned = sick_run(DEEP, decades=0.3, accuracy=0.9, learns=True, steps=60)
+    vanishes = sick_run(DEEP, decades=9.0, accuracy=0.1)
+    assert (ended(learned), ended(vanishes)) == ([], ["vanishing"])
+    for folder in (learned, vanishes):
+        assert not (folder / SHALLOWER_FILE).exists()
+
+
+def test_a_deep_run_that_learned_little_says_that_it_needs_a_shallower_one() -> None:
+    made = evidence(layers=57, drop=-0.5, loss=curve(2.4, 1.9), accuracy=0.26)
+    assert diagnose(made) == []
+    assert judged_of(made).why == NEEDS_SHALLOWER
+    assert judged_of(made, compared=True).why == judged_of(made, found=True).why == ""
+    shallow = evidence(layers=5, loss=curve(2.4, 1.9), accuracy=0.26)
+    learned = evidence(layers=57, loss=curve(2.4, 0.5), accuracy=0.9)
+    assert judged_of(shallow).why == judged_of(learned).why == ""

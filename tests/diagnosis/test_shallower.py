@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from gradtui.cli import main
 from gradtui.diagnosis import diagnose, monitor
 from gradtui.diagnosis.judged import NEEDS_SHALLOWER, judged_of
 from gradtui.experiment import resolve, set_fields
+from gradtui.experiment.presets.curriculum import CHAPTERS, PresetEntry
 from gradtui.runs.reader import open_run
 from gradtui.runs.shallower_run import SHALLOWER_FILE, read_shallower_run
 from tests.support.evidence import curve, evidence
@@ -62,3 +65,15 @@ def test_a_deep_run_that_learned_little_says_that_it_needs_a_shallower_one() -> 
     shallow = evidence(layers=5, loss=curve(2.4, 1.9), accuracy=0.26)
     learned = evidence(layers=57, loss=curve(2.4, 0.5), accuracy=0.9)
     assert judged_of(shallow).why == judged_of(learned).why == ""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("entry", [one for part in CHAPTERS for one in part.entries if one.degrades_after])
+def test_a_preset_degrades_after_the_shallower_one_that_its_list_names(
+    entry: PresetEntry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for name in (entry.name, entry.degrades_after, entry.name):
+        main(["run", name, "--json"])
+        found.append([finding["code"] for finding in json.loads(capsys.readouterr().out)["findings"]])
+    assert found == [[], [], ["degradation"]]

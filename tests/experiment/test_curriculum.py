@@ -20,7 +20,8 @@ def test_a_preset_shows_known_findings_and_its_partner_is_a_preset(name: str) ->
     assert place is not None
     chapter, entry = place
     assert set(entry.shows) <= set(CODES)
-    assert not entry.partner or place_of(entry.partner) is not None
+    for other in (entry.partner, entry.degrades_after):
+        assert not other or place_of(other) is not None
     pair = pair_of(name)
     assert (pair is None) == (not entry.partner)
     if entry.cures:

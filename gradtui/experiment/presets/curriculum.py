@@ -18,6 +18,8 @@ class PresetEntry:
     """The codes of the findings with which its training ends; empty where it ends without a problem."""
     partner: str = ""
     """The preset to compare it with: for a cure its problem, for a problem its first cure."""
+    degrades_after: str = ""
+    """The preset of a shallower net: if that was trained before, this one ends with degradation, else with `shows`."""
     cures: bool = False
     """This is true if it is listed below its partner, from which it differs by one change."""
 
@@ -31,10 +33,12 @@ class Chapter:
     entries: tuple[PresetEntry, ...]
 
 
-def _problem(name: str, shows: str, *cures: str, partner: str = "") -> Iterator[PresetEntry]:
+def _problem(
+    name: str, shows: str, *cures: str, partner: str = "", degrades_after: str = ""
+) -> Iterator[PresetEntry]:
     """Yield a preset and then its cures, which differ from it by one change; `name!code` ends with that finding."""
     first = cures[0].partition("!")[0] if cures else partner
-    yield PresetEntry(name, tuple(shows.split()), first)
+    yield PresetEntry(name, tuple(shows.split()), first, degrades_after)
     for cure in cures:
         cured, _, found = cure.partition("!")
         yield PresetEntry(cured, tuple(found.split()), name, cures=True)
@@ -89,7 +93,12 @@ CHAPTERS: tuple[Chapter, ...] = (
         "Depth and shortcuts",
         "A deeper plain net trains worse than a shallow one: the identity is hard to learn. Shortcuts provide it.",
         (
-            *_problem("plain-57", "", "residual-57", "plain-5", "plain-21", "residual-5", "residual-21"),
+            *_problem(
+                "plain-57",
+                "",
+                *("residual-57", "plain-5", "plain-21", "residual-5", "residual-21"),
+                degrades_after="plain-5",
+            ),
             *_problem(
                 "plain-batchnorm-57",
                 "exploding",

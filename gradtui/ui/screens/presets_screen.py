@@ -132,11 +132,14 @@ def _detail(name: str) -> Content:
     experiment, place = load_preset(name), place_of(name)
     assert place is not None
     chapter, entry = place
-    ends = (
-        Content.styled(f"✖ ends with {', '.join(entry.shows)}", "$error")
-        if entry.shows
-        else Content.styled("✓ ends without a problem", "$success")
-    )
+    if entry.degrades_after:
+        ends = Content.styled(
+            f"✖ ends with degradation if {entry.degrades_after} was trained before", "$error"
+        )
+    elif entry.shows:
+        ends = Content.styled(f"✖ ends with {', '.join(entry.shows)}", "$error")
+    else:
+        ends = Content.styled("✓ ends without a problem", "$success")
     lines = [
         Content.styled(name, "bold $accent"),
         Content(f"{experiment.description}."),

@@ -56,7 +56,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     def train(name: str) -> Path:
         if name not in known:
-            known[name] = folder = create_run(resolve(name), root)
+            # Each preset is alone in its folder, since a deep run is compared with shallower ones beside it.
+            known[name] = folder = create_run(resolve(name), root / name)
             command = [sys.executable, "-m", "gradtui.training", str(folder)]
             subprocess.run(command, check=True, capture_output=True)
         return known[name]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.rules.case import Case
-from gradtui.diagnosis.shallower import is_deep_and_learned_little
+from gradtui.diagnosis.shallower import is_deep
 from gradtui.diagnosis.thresholds import FEWEST_LOSSES, WARMUP_STEPS
 from gradtui.runs.follower import CURVE_BUCKETS
 from gradtui.runs.reader import Run
@@ -66,7 +66,7 @@ def judged_of(evidence: Evidence, *, found: bool = False, compared: bool = False
     # Where something was found, as a loss that is NaN from step 3 on, a small number of losses is no news.
     if not learning and not (found and losses):
         sentences.append(_too_few(losses, len(evidence.progress), evidence.other_losses))
-    elif not found and not compared and enough and is_deep_and_learned_little(evidence):
+    elif evidence.finished and enough and not (learned or found or compared) and is_deep(evidence.experiment):
         sentences.append(NEEDS_SHALLOWER)
     return AnsweredQuestions(enough, learning and enough, " ".join(sentences))
 

@@ -163,9 +163,9 @@ class RunMonitor:
         self._diagnosed_at = -math.inf
         self._rests_until = -math.inf
         self._awaited: tuple[Finding, ...] = ()
+        """The critical findings that the run would have if it ended now, for which rules wait while it trains."""
         self._compared = False
         """Whether the run was compared with one with fewer layers."""
-        """The critical findings that the run would have if it ended now, for which rules wait while it trains."""
 
     # -- the state of the folder
 

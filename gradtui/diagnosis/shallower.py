@@ -20,9 +20,12 @@ from gradtui.runs.shallower_run import write_shallower_run
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.evidence import Evidence
+    from gradtui.diagnosis.findings import Finding
     from gradtui.runs.reader import Run
     from gradtui.runs.run_info import RunInfo
 
+DEGRADATION = "degradation"
+"""The code of the finding."""
 DEEP_LAYERS = 10
 """The hidden layers from which depth is a likely reason why a net with even gradients has learned little."""
 
@@ -35,19 +38,33 @@ def family_of(experiment: Experiment) -> str:
     return repr({**raw, "name": "", "description": "", "run": {**raw["run"], "checkpoint_every": 0}})
 
 
-def is_deep_and_learned_little(evidence: Evidence) -> bool:
-    """Return whether a run of a deep net has ended and has learned little, so that a shallower run would tell more."""
-    experiment = evidence.experiment
-    if experiment is None or not evidence.finished or hidden_depth(experiment) < DEEP_LAYERS:
-        return False
-    with np.errstate(all="ignore"):
-        return not Case(evidence).learned
+def is_shallower(experiment: Experiment, than: Experiment) -> bool:
+    """Return whether an experiment differs from another one only in having fewer layers."""
+    return hidden_depth(experiment) < hidden_depth(than) and family_of(experiment) == family_of(than)
+
+
+def degradation_beside(run: Evidence, other: Evidence) -> Finding | None:
+    """Find that a run is worse than another one of the same experiment with fewer layers; None otherwise."""
+    if run.experiment is None or other.experiment is None or not (run.finished and other.finished):
+        return None
+    if not is_shallower(other.experiment, run.experiment):
+        return None
+    return next((found for found in diagnose(run, other) if found.code == DEGRADATION), None)
+
+
+def is_deep(experiment: Experiment | None) -> bool:
+    """Return whether a net is so deep that its depth may be the reason why it learns little."""
+    return experiment is not None and hidden_depth(experiment) >= DEEP_LAYERS
 
 
 def name_shallower_run(run: Run, evidence: Evidence) -> None:
     """Name the best run with fewer layers in the run's folder, where nothing else explains that it learned little."""
     experiment = evidence.experiment
-    if experiment is None or not is_deep_and_learned_little(evidence) or diagnose(evidence):
+    if experiment is None or not is_deep(experiment):
+        return
+    with np.errstate(all="ignore"):
+        learned = Case(evidence).learned
+    if learned or diagnose(evidence):
         return
     # Viewers never need it.
     from gradtui.runs.library import list_runs
@@ -63,13 +80,11 @@ def name_shallower_run(run: Run, evidence: Evidence) -> None:
 
 def _shallower(experiment: Experiment, runs: Iterable[RunInfo]) -> Iterable[RunInfo]:
     """Yield the finished runs of the same family with fewer layers."""
-    family, depth = family_of(experiment), hidden_depth(experiment)
     for info in runs:
         if info.experiment is None or info.status.state != "finished":
             continue
         try:
-            other = from_dict(info.experiment)
-            if hidden_depth(other) < depth and family_of(other) == family:
+            if is_shallower(from_dict(info.experiment), experiment):
                 yield info
         except ExperimentError:
             # It was written by another version of gradtui.

@@ -101,14 +101,11 @@ def aligned(rows: Sequence[Sequence[str]], columns: int | None = None) -> list[s
     lines = []
     for *cells, last in rows:
         start = "".join(f"{cell:<{width}}  " for cell, width in zip(cells, widths, strict=False))
-        parts = (
-            textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False)
-            if room >= LEAST_ROOM
-            else [last]
+        broken = room >= LEAST_ROOM and textwrap.wrap(
+            last, room, break_long_words=False, break_on_hyphens=False
         )
-        lines += [
-            f"{start if n == 0 else ' ' * before}{part}".rstrip() for n, part in enumerate(parts or [""])
-        ]
+        first, *further = broken or [last]
+        lines += [f"{start}{first}".rstrip(), *(" " * before + part for part in further)]
     return lines
 
 

@@ -14,9 +14,8 @@ from dataclasses import replace
 
 from gradtui.diagnosis import diagnose, evidence_of
 from gradtui.diagnosis.ended_runs import note_findings
-from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import Finding
-from gradtui.diagnosis.shallower import family_of
+from gradtui.diagnosis.shallower import DEGRADATION, family_of
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.runs.shallower_run import write_shallower_run
@@ -24,17 +23,6 @@ from gradtui.study.chart_data import number_in, range_of
 from gradtui.study.plan import Member, axes_of
 from gradtui.study.spec import DEPTH, Quantity, StudySpec
 from gradtui.study.state import StudyFinding, StudyRow
-
-CODE = "degradation"
-
-
-def degradation_beside(run: Evidence, other: Evidence) -> Finding | None:
-    """Find that a run is worse than another one of the same experiment with fewer layers; None otherwise."""
-    if run.experiment is None or other.experiment is None or not (run.finished and other.finished):
-        return None
-    if family_of(run.experiment) != family_of(other.experiment):
-        return None
-    return next((found for found in diagnose(run, other) if found.code == CODE), None)
 
 
 class Degradation:
@@ -59,7 +47,7 @@ class Degradation:
         if not shallower:
             return row
         findings = self._compared_with(row, max(shallower, key=_learned))
-        if findings is None or not any(found.code == CODE for found in findings):
+        if findings is None or not any(found.code == DEGRADATION for found in findings):
             return row
         return replace(
             row,
@@ -75,7 +63,7 @@ class Degradation:
             try:
                 mine, theirs = (evidence_of(open_run(folder)) for folder in (row.folder, partner.folder))
                 self._known[pair] = found = tuple(diagnose(mine, theirs))
-                if any(finding.code == CODE for finding in found) and write_shallower_run(
+                if any(finding.code == DEGRADATION for finding in found) and write_shallower_run(
                     row.folder, partner.folder
                 ):
                     # From now on the lab, the list of runs and the reports find it too.
@@ -100,12 +88,12 @@ def findings_of(spec: StudySpec, rows: Sequence[StudyRow]) -> tuple[StudyFinding
         if row.completed and row.result is not None:
             series.setdefault(row.member.label(*beside), []).append(row)
     return tuple(
-        _finding(name, rows) for name, rows in series.items() if any(CODE in row.codes for row in rows)
+        _finding(name, rows) for name, rows in series.items() if any(DEGRADATION in row.codes for row in rows)
     )
 
 
 def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
-    degraded = [row for row in rows if CODE in row.codes]
+    degraded = [row for row in rows if DEGRADATION in row.codes]
     deep = max(row.member.depth for row in degraded)
     at_depth = {
         row.member.depth: [other for other in rows if other.member.depth == row.member.depth] for row in rows
@@ -139,7 +127,7 @@ def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
         "nothing vanishes: the gradients of the first and the last hidden layer differ by a factor of "
         f"at most {10**drop:.2g}"
     )
-    return StudyFinding(CODE, series, "; ".join(words) + ".", tuple(row.key for row in degraded))
+    return StudyFinding(DEGRADATION, series, "; ".join(words) + ".", tuple(row.key for row in degraded))
 
 
 def _mean(rows: Sequence[StudyRow], name: str) -> float:

@@ -54,7 +54,7 @@ class Degradations:
 
     def among(self, entries: Sequence[ComparedRun]) -> dict[str, tuple[str, str]]:
         """Return by the letter of each such run what is found, and the letter of the best shallower run."""
-        from gradtui.study.degradation import degradation_beside
+        from gradtui.diagnosis.shallower import degradation_beside
 
         single = [entry for entry in entries if not entry.group]
         # The one that has learned most comes first.

@@ -13,24 +13,24 @@ from gradtui.diagnosis.outcome import Outcome, outcome_of, rank, verdict
 from gradtui.judgement import VERDICT_MARKS
 from tests.support.evidence import CHANCE, curve, evidence
 
-SICK = Outcome(("vanishing",), 500, 2.3, 0.104, 0.1, -11.8, 0.001)
+FAILING = Outcome(("vanishing",), 500, 2.3, 0.104, 0.1, -11.8, 0.001)
 WELL = Outcome((), 500, 0.05, 0.99, 0.96, 0.3, 0.0011)
 
 
-def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
-    found = verdict(SICK, WELL)
+def test_a_cure_that_takes_the_finding_away_and_learns_is_fixed() -> None:
+    found = verdict(FAILING, WELL)
     assert (found.gone, found.left, found.new) == (("vanishing",), (), ())
     assert found.fixed
     assert found.better
     assert found.price == pytest.approx(1.1)
     said = found.lines()
     assert said[0] == "fixed: vanishing gone"
-    assert verdict(SICK, WELL).lines(ended=False)[0] == "so far: vanishing gone", (
+    assert verdict(FAILING, WELL).lines(ended=False)[0] == "so far: vanishing gone", (
         "a verdict needs the end of both"
     )
     assert "training accuracy 10.4% → 99.0%" in said
     assert "step time: 1.10×" in said
-    batches = verdict(replace(SICK, test_accuracy=math.nan, step=23), WELL).lines()
+    batches = verdict(replace(FAILING, test_accuracy=math.nan, step=23), WELL).lines()
     assert "accuracy 10.4% → 99.0%" in batches, "of the last batches, where a run was not evaluated"
     assert not any("step time" in line for line in batches), "the first steps are slower than the others"
     assert "input ÷ output gradient: 2e-12 → 2" in said
@@ -40,22 +40,22 @@ def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
     ("after", "head"),
     [
         (replace(WELL, codes=("dead-units",)), "better, not fixed: vanishing gone; dead-units new"),
-        (replace(SICK, accuracy=0.11), "not fixed: vanishing still there"),
+        (replace(FAILING, accuracy=0.11), "not fixed: vanishing still there"),
         (
-            replace(SICK, codes=("exploding",), accuracy=0.02, loss=math.nan),
+            replace(FAILING, codes=("exploding",), accuracy=0.02, loss=math.nan),
             "worse: vanishing gone; exploding new",
         ),
         (replace(WELL, accuracy=0.05), "worse: vanishing gone"),
     ],
 )
-def test_a_run_that_is_not_healed_is_not_called_healed(after: Outcome, head: str) -> None:
-    found = verdict(SICK, after)
+def test_a_run_that_is_not_fixed_is_not_called_fixed(after: Outcome, head: str) -> None:
+    found = verdict(FAILING, after)
     assert found.lines()[0] == head
     assert found.word in VERDICT_MARKS
 
 
 def test_without_accuracies_the_loss_decides_and_nan_is_the_worst() -> None:
-    regression = replace(SICK, accuracy=math.nan)
+    regression = replace(FAILING, accuracy=math.nan)
     assert verdict(regression, replace(WELL, accuracy=math.nan)).better
     assert verdict(replace(regression, loss=math.nan), regression).better
     assert verdict(regression, replace(regression, loss=math.nan)).worse
@@ -75,7 +75,7 @@ def test_without_accuracies_the_loss_decides_and_nan_is_the_worst() -> None:
 def test_a_loss_below_zero_is_compared_by_how_far_it_came(
     first: float, before: float, after: float, better: bool
 ) -> None:
-    one = replace(SICK, accuracy=math.nan, loss=before, first_loss=first)
+    one = replace(FAILING, accuracy=math.nan, loss=before, first_loss=first)
     other = replace(one, loss=after)
     assert verdict(one, other).better is better
     assert verdict(other, one).worse is better
@@ -93,10 +93,15 @@ def test_a_change_of_a_healthy_training_is_better_or_no_better() -> None:
 def test_the_best_cure_ranks_first_and_the_cheaper_of_equals_before_the_dearer() -> None:
     dear, cheap = replace(WELL, seconds=0.005), replace(WELL, accuracy=0.985)
     order = rank(
-        [("none", SICK), ("dear", dear), ("sicker", replace(WELL, codes=("saturated",))), ("cheap", cheap)],
-        SICK,
+        [
+            ("none", FAILING),
+            ("dear", dear),
+            ("other problem", replace(WELL, codes=("saturated",))),
+            ("cheap", cheap),
+        ],
+        FAILING,
     )
-    assert [key for key, _ in order] == ["cheap", "dear", "sicker", "none"]
+    assert [key for key, _ in order] == ["cheap", "dear", "other problem", "none"]
 
 
 def test_the_outcome_follows_from_the_evidence() -> None:

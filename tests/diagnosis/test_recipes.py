@@ -16,7 +16,7 @@ from tests.support.evidence import live
 
 pytestmark = pytest.mark.long
 
-SICK = {
+FAILING = {
     "sigmoid-20": "vanishing",
     "vanish-sigmoid-10": "vanishing",
     "vanish-relu-20": "vanishing",
@@ -58,7 +58,7 @@ def trained(preset: str, root: Path, **changes: object) -> Evidence:
     return evidence_of(open_run(folder))
 
 
-@pytest.mark.parametrize(("preset", "code"), SICK.items())
+@pytest.mark.parametrize(("preset", "code"), FAILING.items())
 def test_each_unhealthy_preset_has_the_finding_that_it_shows(preset: str, code: str, tmp_path: Path) -> None:
     evidence = trained(preset, tmp_path)
     findings = diagnose(evidence)

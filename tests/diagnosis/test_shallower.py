@@ -15,7 +15,7 @@ from gradtui.experiment.presets.curriculum import CHAPTERS, PresetEntry
 from gradtui.runs.reader import open_run
 from gradtui.runs.shallower_run import SHALLOWER_FILE, read_shallower_run
 from tests.support.evidence import curve, evidence
-from tests.support.studies import sick_run
+from tests.support.studies import failing_run
 
 pytestmark = pytest.mark.usefixtures("home")
 DEEP, SHALLOW = resolve("plain-57"), resolve("plain-5")
@@ -28,20 +28,22 @@ def ended(folder: Path) -> list[str]:
 
 def deep_run() -> Path:
     """Write a deep run that has learned a little."""
-    return sick_run(DEEP, decades=0.3, accuracy=0.32, learns=True, steps=25)
+    return failing_run(DEEP, decades=0.3, accuracy=0.32, learns=True, steps=25)
 
 
 def test_a_deep_run_is_compared_with_the_best_shallower_one_of_the_same_net() -> None:
     assert ended(deep_run()) == [], "there is nothing to compare it with"
-    sick_run(SHALLOW, decades=0.3, accuracy=0.5, learns=True, steps=60)
-    best = sick_run(set_fields(DEEP, {"net.1.repeat": 6}), decades=0.3, accuracy=0.95, learns=True, steps=60)
+    failing_run(SHALLOW, decades=0.3, accuracy=0.5, learns=True, steps=60)
+    best = failing_run(
+        set_fields(DEEP, {"net.1.repeat": 6}), decades=0.3, accuracy=0.95, learns=True, steps=60
+    )
     for other in (
         set_fields(SHALLOW, {"seed": 9}),
         set_fields(SHALLOW, {"optimizer.lr": 0.01}),
         set_fields(DEEP, {"net.1.repeat": 40}),
     ):
-        sick_run(other, decades=0.3, accuracy=0.99, learns=True, steps=60)
-    sick_run(SHALLOW, decades=0.3, accuracy=0.98, learns=True, steps=60, end="stopped")
+        failing_run(other, decades=0.3, accuracy=0.99, learns=True, steps=60)
+    failing_run(SHALLOW, decades=0.3, accuracy=0.98, learns=True, steps=60, end="stopped")
     deep = deep_run()
     assert ended(deep) == ["degradation"]
     assert read_shallower_run(deep) == best
@@ -49,9 +51,9 @@ def test_a_deep_run_is_compared_with_the_best_shallower_one_of_the_same_net() ->
 
 
 def test_a_run_that_has_learned_or_has_another_finding_is_compared_with_none() -> None:
-    sick_run(SHALLOW, decades=0.3, accuracy=0.95, learns=True, steps=60)
-    learned = sick_run(DEEP, decades=0.3, accuracy=0.9, learns=True, steps=60)
-    vanishes = sick_run(DEEP, decades=9.0, accuracy=0.1)
+    failing_run(SHALLOW, decades=0.3, accuracy=0.95, learns=True, steps=60)
+    learned = failing_run(DEEP, decades=0.3, accuracy=0.9, learns=True, steps=60)
+    vanishes = failing_run(DEEP, decades=9.0, accuracy=0.1)
     assert (ended(learned), ended(vanishes)) == ([], ["vanishing"])
     for folder in (learned, vanishes):
         assert not (folder / SHALLOWER_FILE).exists()

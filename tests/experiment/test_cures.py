@@ -13,7 +13,7 @@ from gradtui.experiment.cures import CURES, Cure, cure
 from gradtui.experiment.validate import check
 from tests.support.experiments import experiments
 
-SICK = resolve("sigmoid-20")
+FAILING = resolve("sigmoid-20")
 
 SET: dict[str, dict[str, object]] = {
     "relu": {"net.0.activation": "relu", "net.0.init": "he"},
@@ -59,7 +59,7 @@ def test_every_cure_is_listed_once() -> None:
 
 @pytest.mark.parametrize("key", SET)
 def test_what_a_cure_sets_in_the_default(key: str) -> None:
-    assert cure(key).set_of(SICK) == SET[key]
+    assert cure(key).set_of(FAILING) == SET[key]
 
 
 @pytest.mark.parametrize("one", CURES, ids=lambda one: one.key)
@@ -161,5 +161,5 @@ def test_fewer_layers_shortens_the_net(exp: Experiment) -> None:
 
 def test_shortcuts_keep_the_depth() -> None:
     for repeat in (2, 9, 20, 21):
-        exp = set_fields(SICK, {"net.0.repeat": repeat})
+        exp = set_fields(FAILING, {"net.0.repeat": repeat})
         assert net_shape(cure("shortcuts").apply(exp)).depth in (repeat + 1, repeat + 2)

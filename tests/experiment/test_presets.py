@@ -83,10 +83,10 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize(("sick", "cured"), CHANGES)
-def test_a_cure_changes_only_what_it_says(sick: str, cured: str) -> None:
-    changes = set(diff(load_preset(sick), load_preset(cured))) - {"name", "description"}
-    assert changes == CHANGES[sick, cured]
+@pytest.mark.parametrize(("failing", "cured"), CHANGES)
+def test_a_cure_changes_only_what_it_says(failing: str, cured: str) -> None:
+    changes = set(diff(load_preset(failing), load_preset(cured))) - {"name", "description"}
+    assert changes == CHANGES[failing, cured]
 
 
 @pytest.mark.parametrize(

@@ -51,18 +51,20 @@ ON_AVERAGE = {
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("sick", "cured"), [(sick, cured) for sick in CLEARLY for cured in CLEARLY[sick]])
+@pytest.mark.parametrize(
+    ("failing", "cured"), [(failing, cured) for failing in CLEARLY for cured in CLEARLY[failing]]
+)
 def test_a_cure_trains_far_better_than_its_cause(
-    trainings: Trainings, sick: str, cured: str, seed: int
+    trainings: Trainings, failing: str, cured: str, seed: int
 ) -> None:
-    assert trainings(cured, seed).accuracy > trainings(sick, seed).accuracy + 0.25
+    assert trainings(cured, seed).accuracy > trainings(failing, seed).accuracy + 0.25
 
 
 @pytest.mark.parametrize(
-    ("sick", "cured"), [(sick, cured) for sick in ON_AVERAGE for cured in ON_AVERAGE[sick]]
+    ("failing", "cured"), [(failing, cured) for failing in ON_AVERAGE for cured in ON_AVERAGE[failing]]
 )
-def test_a_cure_trains_better_on_average(trainings: Trainings, sick: str, cured: str) -> None:
-    assert trainings.mean_accuracy(cured, MORE_SEEDS) > trainings.mean_accuracy(sick, MORE_SEEDS) + 0.02
+def test_a_cure_trains_better_on_average(trainings: Trainings, failing: str, cured: str) -> None:
+    assert trainings.mean_accuracy(cured, MORE_SEEDS) > trainings.mean_accuracy(failing, MORE_SEEDS) + 0.02
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -16,7 +16,7 @@ from gradtui.report.study_page import print_study, study_object
 from gradtui.report.study_svg import svg_of
 from gradtui.study.chart_data import Bar, BarChart, Chart, LineChart, MapChart, StudyCurve, TheoryBorder
 from tests.support.command_line import strictly
-from tests.support.studies import DEPTHS, TWO_SEEDS, Launcher, degrades, relu_heals, settled, study
+from tests.support.studies import DEPTHS, TWO_SEEDS, Launcher, degrades, relu_fixes, settled, study
 
 PAPER = Paper(80, colour=False, ascii=False)
 NAN = float("nan")
@@ -144,7 +144,7 @@ def test_page_prints_the_findings_and_the_study_folder(capsys: pytest.CaptureFix
 
 
 def test_page_of_a_study_without_a_grid_prints_a_ranking(capsys: pytest.CaptureFixture[str]) -> None:
-    print_study(settled(study(TWO_SEEDS, Launcher(relu_heals))))
+    print_study(settled(study(TWO_SEEDS, Launcher(relu_fixes))))
     page = capsys.readouterr().out
     (ranked,) = [line for line in page.splitlines() if line.startswith("1 ")]
     assert "ReLU + He initialisation" in ranked
@@ -166,14 +166,14 @@ def test_in_a_terminal_a_ranking_goes_on_below_its_last_column(monkeypatch: pyte
 
 
 def test_json_object_holds_runs_table_findings_and_ranking() -> None:
-    state = settled(study(TWO_SEEDS, Launcher(relu_heals)))
+    state = settled(study(TWO_SEEDS, Launcher(relu_fixes)))
     told = strictly(to_json(study_object(state)))
     assert (told["name"], told["status"], told["study"]) == ("two seeds", "finished", str(state.folder))
-    sick = told["runs"][0]
-    assert sick["changes"] == {"change": "no cure", "seed": 0}
-    assert sick["findings"] == ["vanishing"]
-    assert sick["accuracy"] == {"train": 0.1, "test": pytest.approx(0.05)}
-    assert sick["steps"] == 60
+    failing = told["runs"][0]
+    assert failing["changes"] == {"change": "no cure", "seed": 0}
+    assert failing["findings"] == ["vanishing"]
+    assert failing["accuracy"] == {"train": 0.1, "test": pytest.approx(0.05)}
+    assert failing["steps"] == 60
     assert [row["change"] for row in told["table"]] == ["no cure", "ReLU + He initialisation"]
     (best,) = told["ranking"]
     assert best["healed"]

@@ -10,11 +10,11 @@ import pytest
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.report.trial_page import print_trials
 from gradtui.study.script_trials import ScriptTrial, TrialRun, read_run
-from tests.support.studies import sick_run
+from tests.support.studies import failing_run
 
 
 def trial(name: str, **about: object) -> tuple[ScriptTrial, TrialRun]:
-    run = read_run(sick_run(**about), name)
+    run = read_run(failing_run(**about), name)
     assert run is not None
     return ScriptTrial(name, name, "finished", runs=(run,)), run
 

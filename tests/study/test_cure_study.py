@@ -25,7 +25,7 @@ from gradtui.study.cure_study import LEAST_CURES, SHRINKING_CURES, cure_study, m
 from gradtui.study.state import StudyState
 from gradtui.study.study import Study
 from gradtui.training.launch import create_run, start_trainer
-from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids, write_run
+from tests.support.studies import Launcher, Trainer, failing_run, fixes, sigmoids, write_run
 
 CURES = ["relu", "elu", "tanh-xavier"]
 
@@ -51,7 +51,7 @@ def ranked(state: StudyState) -> tuple[str, ...]:
 
 
 def found_in(experiment: Experiment) -> list[Finding]:
-    return diagnose(evidence_of(open_run(sick_run(experiment))))
+    return diagnose(evidence_of(open_run(failing_run(experiment))))
 
 
 def test_baseline_comes_first_then_the_advised_cures_in_their_order() -> None:
@@ -116,7 +116,7 @@ def test_advised_remedies_that_are_no_cure_of_the_net_are_tried_too() -> None:
 
 def test_jobs_limit_the_runs_at_once_and_the_next_starts_when_one_has_ended() -> None:
     launcher = Launcher()
-    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    study = cure_study(failing_run(), CURES, jobs=2, start=launcher)
     state = settled(study)
     assert [trainer.cure for trainer in launcher.started] == ["", "relu"]
     assert states(state) == {"": "starting", "relu": "starting", "elu": "waiting", "tanh-xavier": "waiting"}
@@ -129,11 +129,11 @@ def test_jobs_limit_the_runs_at_once_and_the_next_starts_when_one_has_ended() ->
 
 def test_each_cure_is_an_ordinary_run_whose_parent_is_the_cured_run() -> None:
     launcher = Launcher()
-    sick = sick_run()
-    settled(cure_study(sick, ["relu"], jobs=2, start=launcher))
+    failing = failing_run()
+    settled(cure_study(failing, ["relu"], jobs=2, start=launcher))
     for trainer, cure in zip(launcher.started, ("", "relu"), strict=True):
-        assert trainer.parent == Parent(sick.name, 0, cure)
-        assert trainer.folder.parent == sick.parent
+        assert trainer.parent == Parent(failing.name, 0, cure)
+        assert trainer.folder.parent == failing.parent
     assert launcher.started[1].experiment.net[0].activation == "relu"
     assert launcher.started[1].experiment.seed == sigmoids().seed
 
@@ -142,14 +142,14 @@ def test_runs_at_once_default_to_cores_divided_by_threads(monkeypatch: pytest.Mo
     monkeypatch.setattr("gradtui.study.engines.local.cores", lambda: 4)
     for threads, jobs in ((0, 4), (1, 4), (2, 2), (8, 1)):
         launcher = Launcher()
-        settled(cure_study(sick_run(sigmoids(run__threads=threads)), [*CURES, "prelu"], start=launcher))
+        settled(cure_study(failing_run(sigmoids(run__threads=threads)), [*CURES, "prelu"], start=launcher))
         assert len(launcher.running) == jobs, threads
 
 
 def test_memory_limits_the_runs_at_once_but_one_always_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradtui.study.engines.local.free_bytes", lambda: 700_000_000)
     launcher = Launcher()
-    study = cure_study(sick_run(), CURES, jobs=4, start=launcher)
+    study = cure_study(failing_run(), CURES, jobs=4, start=launcher)
     settled(study)
     assert len(launcher.running) == 2, "a third would need what the first two have not yet taken"
     monkeypatch.setattr("gradtui.study.engines.local.free_bytes", lambda: 1)
@@ -174,7 +174,7 @@ def test_cures_are_ranked_against_the_baseline_trained_beside_them() -> None:
             case _:
                 trainer.train()
 
-    study = cure_study(sick_run(seconds=5.0), CURES, jobs=2, start=Launcher(train))
+    study = cure_study(failing_run(seconds=5.0), CURES, jobs=2, start=Launcher(train))
     state = settled(study)
     assert state.done
     assert state.share == 1.0
@@ -200,7 +200,7 @@ def test_cures_are_ranked_against_the_baseline_trained_beside_them() -> None:
 
 def test_price_is_unknown_before_the_baseline_has_trained() -> None:
     launcher = Launcher()
-    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    study = cure_study(failing_run(), CURES, jobs=2, start=launcher)
     settled(study)
     launcher.started[1].train(decades=0.3, learns=True)
     row = settled(study).row("relu")
@@ -210,7 +210,7 @@ def test_price_is_unknown_before_the_baseline_has_trained() -> None:
 
 
 def test_pretraining_is_part_of_the_step_time() -> None:
-    folder = sick_run()
+    folder = failing_run()
     assert step_seconds(open_run(folder)) == pytest.approx(0.01)
     writer = RunWriter(folder, {})
     writer.event("phase", 0, phase="pretraining")
@@ -228,9 +228,9 @@ def test_failed_run_has_its_reason_in_its_row_and_the_others_continue() -> None:
         elif trainer.cure == "elu":
             trainer.train(steps=5, end="failed", reason="out of memory: say")
         else:
-            heals(trainer)
+            fixes(trainer)
 
-    state = settled(cure_study(sick_run(), CURES, jobs=1, start=Launcher(train)))
+    state = settled(cure_study(failing_run(), CURES, jobs=1, start=Launcher(train)))
     assert state.done
     assert states(state) == {"": "finished", "relu": "failed", "elu": "failed", "tanh-xavier": "finished"}
     assert state.row("relu").reason == "the trainer could not start: Killed by a meteorite"
@@ -241,7 +241,7 @@ def test_failed_run_has_its_reason_in_its_row_and_the_others_continue() -> None:
 
 def test_killed_trainer_leaves_a_run_that_died() -> None:
     launcher = Launcher()
-    study = cure_study(sick_run(), ["relu"], jobs=2, start=launcher)
+    study = cure_study(failing_run(), ["relu"], jobs=2, start=launcher)
     settled(study)
     trainer = launcher.started[1]
     write_run(trainer.folder, trainer.experiment, parent=trainer.parent, steps=5, end=None)
@@ -255,7 +255,7 @@ def test_folder_that_cannot_be_created_is_the_reason_in_the_row() -> None:
     def full(folder: Path) -> Trainer:
         raise OSError(28, "No space left on device")
 
-    state = settled(cure_study(sick_run(), ["relu"], jobs=2, start=full))
+    state = settled(cure_study(failing_run(), ["relu"], jobs=2, start=full))
     assert state.done
     assert all("No space left" in row.reason for row in state.rows)
 
@@ -265,9 +265,9 @@ def test_diverged_cure_is_ranked_last() -> None:
         if trainer.cure == "relu":
             trainer.train(steps=30, end="diverged")
         else:
-            heals(trainer)
+            fixes(trainer)
 
-    state = settled(cure_study(sick_run(), CURES, jobs=3, start=Launcher(train)))
+    state = settled(cure_study(failing_run(), CURES, jobs=3, start=Launcher(train)))
     assert ranked(state)[-1] == "relu"
 
 
@@ -278,7 +278,7 @@ def test_diverged_cure_is_ranked_last() -> None:
 def test_nothing_to_compare_is_a_problem_in_the_state_not_an_exception(
     about: dict[str, Any], problem: str
 ) -> None:
-    study = cure_study(sick_run(**about), ["prayer"] if not about else None, start=Launcher())
+    study = cure_study(failing_run(**about), ["prayer"] if not about else None, start=Launcher())
     assert problem in study.poll().problem
     assert study.poll().done
 
@@ -292,7 +292,7 @@ def test_folder_without_a_run_is_a_problem_in_the_state(tmp_path: Path) -> None:
 
 def test_stop_ends_the_running_and_starts_no_more() -> None:
     launcher = Launcher()
-    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    study = cure_study(failing_run(), CURES, jobs=2, start=launcher)
     settled(study)
     study.stop()
     for trainer in launcher.started:
@@ -308,7 +308,7 @@ def test_stop_ends_the_running_and_starts_no_more() -> None:
 
 def test_close_leaves_the_running_and_starts_no_more() -> None:
     launcher = Launcher()
-    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    study = cure_study(failing_run(), CURES, jobs=2, start=launcher)
     settled(study)
     study.close()
     launcher.started[0].train()
@@ -321,17 +321,17 @@ def test_close_leaves_the_running_and_starts_no_more() -> None:
 
 
 def test_earlier_runs_are_taken_up_and_live_ones_followed() -> None:
-    sick = sick_run()
+    failing = failing_run()
     first = Launcher()
-    study = cure_study(sick, CURES, jobs=2, start=first)
+    study = cure_study(failing, CURES, jobs=2, start=first)
     settled(study)
-    heals(first.started[0])
+    fixes(first.started[0])
     settled(study)
     relu = first.started[1]
     write_run(relu.folder, relu.experiment, parent=relu.parent, steps=30, decades=0.3, learns=True, end=None)
     study.close()
     second = Launcher()
-    again = cure_study(sick, CURES, jobs=3, start=second)
+    again = cure_study(failing, CURES, jobs=3, start=second)
     state = settled(again)
     assert state.row("").state == "finished"
     assert state.row("").existed_before
@@ -343,26 +343,26 @@ def test_earlier_runs_are_taken_up_and_live_ones_followed() -> None:
 
 
 def test_stopped_run_is_resumed_in_its_own_folder() -> None:
-    sick = sick_run()
+    failing = failing_run()
     first = Launcher(lambda trainer: trainer.train(steps=20, end="stopped"))
-    settled(cure_study(sick, ["relu"], jobs=2, start=first))
+    settled(cure_study(failing, ["relu"], jobs=2, start=first))
     second = Launcher()
-    again = cure_study(sick, ["relu"], jobs=2, start=second)
+    again = cure_study(failing, ["relu"], jobs=2, start=second)
     state = settled(again)
     assert [trainer.folder for trainer in second.started] == [trainer.folder for trainer in first.started]
     assert set(states(state).values()) == {"starting"}, "what its folder says is of before"
     for trainer in second.started:
-        heals(trainer)
+        fixes(trainer)
     assert ranked(settled(again)) == ("relu",)
 
 
 def test_run_of_another_experiment_is_not_taken_up() -> None:
-    sick = sick_run()
-    other = sick_run(sigmoids(net__0__activation="relu", net__0__init="he", seed=7))
+    failing = failing_run()
+    other = failing_run(sigmoids(net__0__activation="relu", net__0__init="he", seed=7))
     meta = read_meta(other)
-    write_meta(other, msgspec.structs.replace(meta, parent=Parent(sick.name, 0, "relu")))
+    write_meta(other, msgspec.structs.replace(meta, parent=Parent(failing.name, 0, "relu")))
     launcher = Launcher()
-    state = settled(cure_study(sick, ["relu"], jobs=2, start=launcher))
+    state = settled(cure_study(failing, ["relu"], jobs=2, start=launcher))
     assert len(launcher.started) == 2
     assert not state.row("relu").existed_before
 
@@ -379,7 +379,7 @@ def tiny() -> Path:
 
 
 @pytest.mark.long
-def test_real_trainers_heal_a_real_net(tiny: Path) -> None:
+def test_real_trainers_fix_a_real_net(tiny: Path) -> None:
     study = cure_study(tiny, ["relu", "batch-norm"], jobs=2)
     deadline = time.monotonic() + 120
     while not study.poll().done:
@@ -395,10 +395,10 @@ def test_real_trainers_heal_a_real_net(tiny: Path) -> None:
         assert row.verdict is not None
         assert row.verdict.gone == ("vanishing",)
         assert row.price > 0
-    baseline, sick = state.row(""), open_run(tiny)
+    baseline, failing = state.row(""), open_run(tiny)
     assert baseline.folder is not None
-    mine, theirs = (run.scalars("loss")[1] for run in (open_run(baseline.folder), sick))
-    assert mine.tolist() == theirs.tolist(), "the same seed: the sick net once more, to the bit"
+    mine, theirs = (run.scalars("loss")[1] for run in (open_run(baseline.folder), failing))
+    assert mine.tolist() == theirs.tolist(), "the same seed: the failing net once more, to the bit"
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ from gradtui.experiment import resolve
 from gradtui.runs.library import list_runs
 from gradtui.study.estimate import slowness, training_seconds
 from gradtui.words import about
-from tests.support.studies import sick_run, sigmoids
+from tests.support.studies import failing_run, sigmoids
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_machine_is_as_much_slower_as_its_ended_runs_took_longer(
 ) -> None:
     assert slowness(tmp_path) == 1.0
     experiment = sigmoids()
-    sick_run(experiment)
+    failing_run(experiment)
     (info,) = list_runs()
     took = 4.0 * training_seconds(experiment)
     slow = replace(info, summary=replace(info.summary, seconds=took))

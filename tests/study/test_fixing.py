@@ -12,14 +12,14 @@ from gradtui.experiment import resolve, set_fields
 from gradtui.study.fixing import Attempt, best_of, needs_more, next_cures
 from gradtui.study.trials import CureTrial, ranked, trial_experiment
 
-SICK = Finding("vanishing", "critical", 1, (), "made up")
+FAILING = Finding("vanishing", "critical", 1, (), "made up")
 RATE = CureOffer("a rate", {"optimizer.lr": 0.02}, "why", "none.")
 OTHER = CureOffer("another rate", {"optimizer.lr": 0.03}, "why", "none.")
 
 
-def attempt(accuracy: float, *, sick: bool = False, learned: bool = False, lr: float = 0.01) -> Attempt:
+def attempt(accuracy: float, *, failing: bool = False, learned: bool = False, lr: float = 0.01) -> Attempt:
     exp = set_fields(resolve("sigmoid-20"), {"optimizer.lr": lr})
-    findings = (SICK,) if sick else ()
+    findings = (FAILING,) if failing else ()
     outcome = Outcome(
         tuple(found.code for found in findings), 100, 2.3, accuracy, math.nan, math.nan, math.nan
     )
@@ -33,19 +33,19 @@ def trial(name: str, last: float, start: float = 0.0, steps: int = 40) -> CureTr
 def test_a_net_that_has_begun_to_learn_as_it_is_is_left_alone_and_a_cured_one_is_not() -> None:
     assert not needs_more([attempt(0.5)])
     assert needs_more([attempt(0.1)])
-    assert needs_more([attempt(0.1, sick=True), attempt(0.5, lr=0.02)])
-    assert not needs_more([attempt(0.1, sick=True), attempt(0.95, learned=True, lr=0.02)])
+    assert needs_more([attempt(0.1, failing=True), attempt(0.5, lr=0.02)])
+    assert not needs_more([attempt(0.1, failing=True), attempt(0.95, learned=True, lr=0.02)])
 
 
 def test_no_experiment_is_trained_twice() -> None:
-    origin, offers = next_cures([attempt(0.1, sick=True), attempt(0.15, sick=True, lr=0.02)])
+    origin, offers = next_cures([attempt(0.1, failing=True), attempt(0.15, failing=True, lr=0.02)])
     assert origin.experiment.optimizer.lr == 0.02
     assert offers == (OTHER,)
 
 
 def test_where_a_cure_made_it_worse_the_next_one_starts_from_the_best() -> None:
-    better, worse = attempt(0.6, lr=0.005), attempt(0.2, sick=True, lr=0.02)
-    made = [attempt(0.1, sick=True), better, worse]
+    better, worse = attempt(0.6, lr=0.005), attempt(0.2, failing=True, lr=0.02)
+    made = [attempt(0.1, failing=True), better, worse]
     assert best_of(made) is better
     origin, offers = next_cures(made)
     assert origin is better
@@ -53,8 +53,8 @@ def test_where_a_cure_made_it_worse_the_next_one_starts_from_the_best() -> None:
 
 
 def test_a_training_without_findings_is_better_than_one_with_them() -> None:
-    sick, clean = attempt(0.5, sick=True), attempt(0.4, lr=0.02)
-    assert best_of([sick, clean]) is clean
+    failing, clean = attempt(0.5, failing=True), attempt(0.4, lr=0.02)
+    assert best_of([failing, clean]) is clean
 
 
 @pytest.mark.parametrize(

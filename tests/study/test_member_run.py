@@ -7,7 +7,7 @@ import pytest
 from gradtui.report.study_page import print_study
 from gradtui.study.engines import LOST
 from gradtui.study.member_run import RETRIES
-from tests.support.studies import TWO_SEEDS, Launcher, relu_heals, settled, study
+from tests.support.studies import TWO_SEEDS, Launcher, relu_fixes, settled, study
 
 
 def test_run_whose_machine_is_lost_restarts_in_its_folder_and_its_row_says_so(
@@ -25,7 +25,7 @@ def test_run_whose_machine_is_lost_restarts_in_its_folder_and_its_row_says_so(
     assert row.live
     assert row.reason == "retried: its machine was lost"
     for trainer in launcher.running:
-        relu_heals(trainer)
+        relu_fixes(trainer)
     state = settled(running)
     assert state.status == "finished"
     assert [row.reason for row in state.rows] == ["", "retried: its machine was lost", "", ""]

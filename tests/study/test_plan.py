@@ -58,8 +58,8 @@ def test_every_change_is_crossed_with_every_grid_point_and_seed() -> None:
 def test_cure_is_applied_after_the_grid_point() -> None:
     text = 'base = "sigmoid-20"\n[grid]\nnet.0.repeat = [4, 8]\n[[change]]\ncure = "shortcuts"\n'
     for member, repeat in zip(plan(loads(text)), (4, 8), strict=True):
-        sick = set_fields(resolve("sigmoid-20"), {"net.0.repeat": repeat})
-        assert key_of(member.experiment) == key_of(cure("shortcuts").apply(sick))
+        failing = set_fields(resolve("sigmoid-20"), {"net.0.repeat": repeat})
+        assert key_of(member.experiment) == key_of(cure("shortcuts").apply(failing))
         assert (member.cure, member.change) == ("shortcuts", "residual shortcuts")
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from gradtui.study.results import records, table, write_csv, write_parquet
 from gradtui.study.state import StudyState
-from tests.support.studies import TWO_SEEDS, Launcher, relu_heals, settled, study
+from tests.support.studies import TWO_SEEDS, Launcher, relu_fixes, settled, study
 
 
 @pytest.fixture
 def state() -> StudyState:
-    return settled(study(TWO_SEEDS, Launcher(relu_heals)))
+    return settled(study(TWO_SEEDS, Launcher(relu_fixes)))
 
 
 def test_records_have_one_row_per_run(state: StudyState, tmp_path: Path) -> None:
@@ -31,10 +31,10 @@ def test_records_have_one_row_per_run(state: StudyState, tmp_path: Path) -> None
 
 
 def test_table_has_one_row_per_point_over_its_seeds(state: StudyState) -> None:
-    sick, cured = table(state)
-    assert (sick["change"], sick["seeds"], sick["ended"]) == ("no cure", 2, 2)
-    assert sick["findings"] == {"vanishing": 2}
-    assert sick["outcomes"] == {"vanishing": 2}
+    failing, cured = table(state)
+    assert (failing["change"], failing["seeds"], failing["ended"]) == ("no cure", 2, 2)
+    assert failing["findings"] == {"vanishing": 2}
+    assert failing["outcomes"] == {"vanishing": 2}
     assert cured["train_accuracy"] == {"mean": 0.95, "min": 0.95, "max": 0.95}
     assert cured["lag_drop"] is None
 

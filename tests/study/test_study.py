@@ -26,7 +26,7 @@ from tests.support.studies import (
     Trainer,
     degrades,
     engine,
-    relu_heals,
+    relu_fixes,
     settled,
     study,
     write_run,
@@ -47,7 +47,7 @@ def test_jobs_limit_the_runs_at_once_and_seeds_change_last() -> None:
     assert [trainer.experiment.seed for trainer in launcher.started] == [0, 0]
     assert [row.state for row in state.rows] == ["starting", "starting", "waiting", "waiting"]
     assert (state.status, state.total, state.ended) == ("running", 4, 0)
-    relu_heals(launcher.started[1])
+    relu_fixes(launcher.started[1])
     state = settled(running)
     assert len(launcher.running) == 2
     assert [row.state for row in state.rows] == ["starting", "finished", "starting", "waiting"]
@@ -55,7 +55,7 @@ def test_jobs_limit_the_runs_at_once_and_seeds_change_last() -> None:
 
 
 def test_each_member_is_an_ordinary_run_in_the_folder_of_runs() -> None:
-    launcher = Launcher(relu_heals)
+    launcher = Launcher(relu_fixes)
     state = settled(study(TWO_SEEDS, launcher))
     assert state.status == "finished"
     for row in state.rows:
@@ -70,7 +70,7 @@ def test_failed_run_has_its_reason_in_its_row_and_the_others_continue() -> None:
         if trainer.experiment.seed == 1 and trainer.experiment.net[0].activation == "relu":
             trainer.train(steps=5, end="failed", reason="out of memory: say")
         else:
-            relu_heals(trainer)
+            relu_fixes(trainer)
 
     state = settled(study(TWO_SEEDS, Launcher(train)))
     assert state.status == "failed"
@@ -91,7 +91,7 @@ def test_unwritable_folder_is_a_problem_in_one_line() -> None:
 
 
 def test_changes_are_ranked_by_means_over_their_seeds() -> None:
-    state = settled(study(TWO_SEEDS, Launcher(relu_heals)))
+    state = settled(study(TWO_SEEDS, Launcher(relu_fixes)))
     (one,) = state.ranked
     assert one.change == "ReLU + He initialisation"
     assert one.seeds == 2
@@ -162,8 +162,8 @@ def test_deep_net_with_a_vanishing_gradient_is_not_degraded() -> None:
 
 
 def test_ended_runs_are_not_trained_again_but_added_members_are() -> None:
-    first = settled(study(TWO_SEEDS, Launcher(relu_heals)))
-    launcher = Launcher(relu_heals)
+    first = settled(study(TWO_SEEDS, Launcher(relu_fixes)))
+    launcher = Launcher(relu_fixes)
     state = settled(study(TWO_SEEDS.replace("[0, 1]", "[0, 1, 2]"), launcher))
     assert state.folder == first.folder
     assert [trainer.experiment.seed for trainer in launcher.started] == [2, 2]
@@ -175,17 +175,17 @@ def test_stopped_run_is_resumed_in_its_own_folder() -> None:
     first = Launcher(lambda trainer: trainer.train(steps=20, end="stopped"))
     before = settled(study(TWO_SEEDS, first))
     assert before.status == "stopped"
-    second = Launcher(relu_heals)
+    second = Launcher(relu_fixes)
     state = settled(study(TWO_SEEDS, second))
     assert state.status == "finished"
     assert [trainer.folder for trainer in second.started] == [trainer.folder for trainer in first.started]
 
 
 def test_deleted_run_is_trained_again() -> None:
-    first = settled(study(TWO_SEEDS, Launcher(relu_heals)))
+    first = settled(study(TWO_SEEDS, Launcher(relu_fixes)))
     assert first.rows[1].folder is not None
     shutil.rmtree(first.rows[1].folder)
-    launcher = Launcher(relu_heals)
+    launcher = Launcher(relu_fixes)
     assert settled(study(TWO_SEEDS, launcher)).status == "finished"
     assert len(launcher.started) == 1
 
@@ -197,7 +197,7 @@ def test_live_run_is_followed() -> None:
     for trainer in first.started:
         write_run(trainer.folder, trainer.experiment, steps=30, end=None)
     left.close()
-    second = Launcher(relu_heals)
+    second = Launcher(relu_fixes)
     again = study(TWO_SEEDS, second)
     state = settled(again)
     assert [row.state for row in state.rows] == ["running", "running", "waiting", "waiting"]
@@ -207,8 +207,8 @@ def test_live_run_is_followed() -> None:
 
 
 def test_fresh_study_has_its_own_folder_and_the_newest_is_continued() -> None:
-    first = settled(study(TWO_SEEDS, Launcher(relu_heals)))
-    launcher = Launcher(relu_heals)
+    first = settled(study(TWO_SEEDS, Launcher(relu_fixes)))
+    launcher = Launcher(relu_fixes)
     second = settled(study(TWO_SEEDS, launcher, fresh=True))
     assert len(launcher.started) == 4
     assert second.folder != first.folder
@@ -218,7 +218,7 @@ def test_fresh_study_has_its_own_folder_and_the_newest_is_continued() -> None:
 
 
 def test_study_owned_by_another_process_is_followed_then_taken_over() -> None:
-    launcher = Launcher(relu_heals)
+    launcher = Launcher(relu_fixes)
     looking = study(TWO_SEEDS, launcher)
     looking.folder.mkdir(parents=True)
     keeper = looking.folder / OWNER_FILE

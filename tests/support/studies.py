@@ -142,7 +142,7 @@ def full_run(folder: Path, parent: str) -> Path:
     return folder
 
 
-def sick_run(experiment: Experiment | None = None, **about: Any) -> Path:
+def failing_run(experiment: Experiment | None = None, **about: Any) -> Path:
     """Write a run with a finding, on which cures are tried."""
     experiment = experiment or sigmoids()
     return write_run(new_folder(runs_root(), experiment.name), experiment, **about)
@@ -192,7 +192,7 @@ class Launcher:
         return [trainer for trainer in self.started if trainer.code is None]
 
 
-def heals(trainer: Trainer) -> None:
+def fixes(trainer: Trainer) -> None:
     """Train the baseline without success and every other experiment with success."""
     if trainer.experiment.net == sigmoids().net:
         trainer.train()
@@ -235,7 +235,7 @@ def settled(study: Study) -> StudyState:
     return state
 
 
-def relu_heals(trainer: Trainer) -> None:
+def relu_fixes(trainer: Trainer) -> None:
     """Train with success only where the activation is ReLU."""
     relu = trainer.experiment.net[0].activation == "relu"
     trainer.train(decades=0.3, learns=True) if relu else trainer.train(accuracy=0.1)

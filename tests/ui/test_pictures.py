@@ -23,7 +23,7 @@ from gradtui.ui.theme import DARK, LIGHT
 from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.pictures import TextFile, picture, styled, text_of
-from tests.support.studies import Launcher, sick_run, sigmoids, write_run
+from tests.support.studies import Launcher, failing_run, sigmoids, write_run
 from tests.support.study_screens import profiled
 from tests.ui.conftest import MakeRun
 
@@ -31,7 +31,7 @@ __all__ = ["no_standby"]
 
 SIZES = [(80, 24), (120, 36)]
 LARGE = [(200, 50), (240, 70)]
-HEALED = {"decades": 0.3, "learns": True}
+FIXED = {"decades": 0.3, "learns": True}
 THEMES = [DARK.name, LIGHT.name, "ansi-dark"]
 
 Prepare = Callable[[Pilot[None]], Awaitable[None]]
@@ -97,20 +97,22 @@ async def _layer(pilot: Pilot[None]) -> None:
 
 
 async def _twin(pilot: Pilot[None]) -> None:
-    sick, cured = sick_run(), cure("relu").apply(sigmoids())
-    parent = Parent(sick.name, 0, "relu")
-    twin = write_run(new_folder(sick.parent, cured.name), cured, parent=parent, **HEALED)
+    failing, cured = failing_run(), cure("relu").apply(sigmoids())
+    parent = Parent(failing.name, 0, "relu")
+    twin = write_run(new_folder(failing.parent, cured.name), cured, parent=parent, **FIXED)
     lab = await lab_of(pilot)
-    lab.open_run(twin, adopt=True, against=sick)
+    lab.open_run(twin, adopt=True, against=failing)
     await until(pilot, lambda: "vanishing gone" in screen_text(pilot.app))
     await pilot.press("2")
     await settled(pilot)
 
 
 async def _trials(pilot: Pilot[None]) -> None:
-    launcher = Launcher(lambda trainer: trainer.train(**(HEALED if trainer.cure else {})))
+    launcher = Launcher(lambda trainer: trainer.train(**(FIXED if trainer.cure else {})))
     await lab_of(pilot)
-    pilot.app.push_screen(CuresScreen(cure_study(sick_run(), ["relu", "elu", "batch-norm"], start=launcher)))
+    pilot.app.push_screen(
+        CuresScreen(cure_study(failing_run(), ["relu", "elu", "batch-norm"], start=launcher))
+    )
     await until(pilot, lambda: "done: 3 of 3 fix it" in screen_text(pilot.app))
     await settled(pilot)
 

@@ -1,6 +1,6 @@
 """The meaning of each label. Two things must come together, and neither asks the diagnosis:
 
-- what was done: the experiment was made sick by one thing, and its `control`, the same without that thing, is healthy;
+- what was done: one thing makes the experiment fail, and its `control`, the same without that thing, is healthy;
 - what came of it: figures of the finished training, by plain code (`figures.py`), with every seed.
 
 The bounds lie apart from each other: a net between them has no label, for two researchers would name it differently.

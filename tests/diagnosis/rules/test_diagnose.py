@@ -19,13 +19,13 @@ from tests.support.evidence import AT_CHANCE, CHANCE, LEARNED, codes, curve, evi
 class TestLive:
     @pytest.mark.parametrize("step", [1, 2, 5, 10, 19])
     def test_there_are_no_findings_in_the_first_steps(self, step: int) -> None:
-        sick = [
+        failing = [
             evidence(layers=20, drop=-11.8, loss=AT_CHANCE),
             evidence(drop=2.6, loss=curve(2.5, 2.4)),
             evidence(layers=3, loss=AT_CHANCE, dead=[1.0] * 3),
             evidence(loss=curve(3.5, 3.4), update=1e-8),
         ]
-        for made in sick:
+        for made in failing:
             assert codes(live(made, step)) == []
 
     def test_a_vanishing_gradient_is_found_within_a_second(self) -> None:

@@ -22,7 +22,7 @@ from gradtui.study.engines.folder_copy import FolderChanges, apply_changes
 from gradtui.study.engines.ray_engine import token_of
 from gradtui.study.engines.ray_worker import RayWorker, RemoteState
 from gradtui.training.launch import create_run, write_experiment
-from tests.support.studies import sick_run
+from tests.support.studies import failing_run
 
 
 def small(steps: int) -> Experiment:
@@ -72,7 +72,7 @@ def test_run_stopped_before_its_start_never_starts(worker: RayWorker) -> None:
 
 def test_run_of_another_live_trainer_is_waited_for_and_not_trained_again(worker: RayWorker) -> None:
     sleeper = Popen(["sleep", "600"])
-    run = sick_run(small(60), end=None)
+    run = failing_run(small(60), end=None)
     meta = (run / "run.json").read_text()
     assert str(os.getpid()) in meta
     meta = meta.replace(f'"pid": {os.getpid()}', f'"pid": {sleeper.pid}')

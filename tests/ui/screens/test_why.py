@@ -17,7 +17,7 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.why_screen import WhyScreen, explained
 from gradtui.ui.shown_diagnosis import ShownDiagnosis, shown_diagnosis
 from tests.support.lab import SIZES, lab_of, no_standby, screen_text, until
-from tests.support.studies import sick_run
+from tests.support.studies import failing_run
 
 __all__ = ["no_standby"]
 
@@ -66,7 +66,7 @@ def test_a_run_without_findings_is_called_healthy_only_if_it_was_judged(
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_key_explains_the_finding_with_the_numbers_of_the_run(size: tuple[int, int]) -> None:
-    app = GradtuiApp(attach=sick_run())
+    app = GradtuiApp(attach=failing_run())
     async with app.run_test(size=size) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: bool(lab.followed is not None and lab.followed.newest_findings))
@@ -133,7 +133,7 @@ def test_time_is_explained_where_the_net_is_recurrent_only() -> None:
 async def test_what_is_unusual_and_harmless_in_a_run_that_has_ended_is_shown_as_no_problem(
     home: Path,
 ) -> None:
-    run = sick_run(learns=True, decades=4.0)
+    run = failing_run(learns=True, decades=4.0)
     (remark,) = diagnose_run(open_run(run)).remarks
     assert remark.severity == "info"
     app = GradtuiApp(attach=run)

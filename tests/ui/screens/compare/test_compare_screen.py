@@ -23,7 +23,7 @@ from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.drawn import MONO, PLAIN, lines
 from tests.support.lab import SIZES, alien, lab_of, no_standby, screen_text, until
-from tests.support.studies import sick_run
+from tests.support.studies import failing_run
 from tests.ui.conftest import SCALARS, MakeRun
 
 __all__ = ["no_standby"]
@@ -80,9 +80,9 @@ async def test_everything_of_all_runs_is_there(size: tuple[int, int], two: list[
 async def test_a_deeper_run_that_is_worse_has_degradation_beside_the_shallower_one(home: Path) -> None:
     deep, shallow = resolve("plain-57"), resolve("plain-5")
     folders = [
-        sick_run(deep, decades=0.3, accuracy=0.32, learns=True, steps=60),
-        sick_run(shallow, decades=0.3, accuracy=0.95, learns=True, steps=60),
-        sick_run(set_fields(shallow, {"seed": 9}), decades=0.3, accuracy=0.97, learns=True, steps=60),
+        failing_run(deep, decades=0.3, accuracy=0.32, learns=True, steps=60),
+        failing_run(shallow, decades=0.3, accuracy=0.95, learns=True, steps=60),
+        failing_run(set_fields(shallow, {"seed": 9}), decades=0.3, accuracy=0.97, learns=True, steps=60),
     ]
     app = GradtuiApp(attach=folders[0])
     async with app.run_test(size=(120, 36)) as pilot:
@@ -98,10 +98,10 @@ async def test_profiles_hold_the_numbers_of_the_step_that_is_looked_at(two: list
         screen.go_to(40)
         await until(pilot, lambda: all(e.followed.data.step == 40 for e in screen.entries))
         await pilot.pause(0.6)
-        sick, deep = screen.query_one(OverlaidProfiles).query_one(CurvePlot)._given[0]
+        failing, deep = screen.query_one(OverlaidProfiles).query_one(CurvePlot)._given[0]
         expected = 10.0 ** np.linspace(-12, 0, 21) * (1 + 0.1 * np.sin(40))
-        np.testing.assert_allclose(sick.y, expected, rtol=1e-6)
-        assert (sick.sign, deep.sign) == ("A", "B")
+        np.testing.assert_allclose(failing.y, expected, rtol=1e-6)
+        assert (failing.sign, deep.sign) == ("A", "B")
         np.testing.assert_allclose(deep.x, np.linspace(0, 1, 31))
         assert [plot.cursor for plot in screen.query_one(OverlaidCurves).query(CurvePlot)] == [40]
         assert "step 40" in screen_text(app)

@@ -29,7 +29,7 @@ from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.widgets.layer_charts import ProfileChart
 from tests.support.lab import lab_of, no_standby, screen_text, until
-from tests.support.studies import Launcher, sick_run
+from tests.support.studies import Launcher, failing_run
 from tests.ui.conftest import SCALARS, MakeRun
 
 __all__ = ["no_standby"]
@@ -39,13 +39,13 @@ CURED = cure("relu").apply(resolve("sigmoid-20"))
 
 def twins(make_run: MakeRun) -> tuple[Path, Path]:
     """A failing run, and one with a cure that names it as its parent."""
-    sick = make_run(steps=200)
-    return sick, make_run(CURED, steps=100, decades=0.3, parent=Parent(sick.name, 0, "relu"))
+    failing = make_run(steps=200)
+    return failing, make_run(CURED, steps=100, decades=0.3, parent=Parent(failing.name, 0, "relu"))
 
 
 async def test_cured_run_is_compared_with_its_parent(make_run: MakeRun) -> None:
-    sick, cured = twins(make_run)
-    _, before = open_run(sick).layers("grad_norm")
+    failing, cured = twins(make_run)
+    _, before = open_run(failing).layers("grad_norm")
     app = GradtuiApp(attach=cured)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
@@ -70,8 +70,8 @@ async def test_cured_run_is_compared_with_its_parent(make_run: MakeRun) -> None:
 
 
 async def test_the_verdict_is_said_where_its_pane_is_on_another_tab(make_run: MakeRun) -> None:
-    sick = make_run(steps=100)
-    cured = make_run(CURED, steps=100, decades=0.3, end=None, parent=Parent(sick.name, 0, "relu"))
+    failing = make_run(steps=100)
+    cured = make_run(CURED, steps=100, decades=0.3, end=None, parent=Parent(failing.name, 0, "relu"))
     app = GradtuiApp(attach=cured)
     async with app.run_test(size=(80, 24)) as pilot:
         lab = await lab_of(pilot)
@@ -86,8 +86,8 @@ async def test_the_verdict_is_said_where_its_pane_is_on_another_tab(make_run: Ma
 
 
 async def test_pause_of_the_cured_run_does_not_raise_its_price(make_run: MakeRun) -> None:
-    sick = make_run(steps=200)
-    cured = make_run(CURED, steps=99, decades=0.3, end=None, parent=Parent(sick.name, 0, "relu"))
+    failing = make_run(steps=200)
+    cured = make_run(CURED, steps=99, decades=0.3, end=None, parent=Parent(failing.name, 0, "relu"))
     names = open_run(cured).layer_names
     writer = RunWriter(cured, {"scalars": SCALARS, "grad_norm": names})
     writer.append("scalars", 100, np.array([2.0, 0.2, 0.001, 1.0, 1.0]), time=time.time() + 3600)
@@ -127,14 +127,14 @@ async def test_cured_run_whose_parent_was_deleted_is_shown_alone(make_run: MakeR
 
 
 async def test_layers_are_compared_by_name(make_run: MakeRun) -> None:
-    sick = make_run(steps=60)
+    failing = make_run(steps=60)
     shallow = make_run(
         cure("fewer-layers").apply(resolve("sigmoid-20")),
         steps=60,
         decades=1.0,
-        parent=Parent(sick.name, 0, "fewer-layers"),
+        parent=Parent(failing.name, 0, "fewer-layers"),
     )
-    _, before = open_run(sick).layers("grad_norm")
+    _, before = open_run(failing).layers("grad_norm")
     app = GradtuiApp(attach=shallow)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
@@ -144,7 +144,7 @@ async def test_layers_are_compared_by_name(make_run: MakeRun) -> None:
         other = lab.query_one(GradientPane)._other
         names = open_run(shallow).layer_names
         assert len(names) < 21
-        expected = [before[-1][open_run(sick).layer_names.index(name)] for name in names]
+        expected = [before[-1][open_run(failing).layer_names.index(name)] for name in names]
         np.testing.assert_allclose(other, expected, rtol=1e-5)
 
 
@@ -265,7 +265,7 @@ async def test_the_list_of_cures_says_what_came_of_trials_and_puts_the_best_firs
 @pytest.mark.long
 async def test_advised_cures_are_tried_while_the_list_is_read_and_no_process_is_left(home: Path) -> None:
     experiment = set_fields(resolve("sigmoid-20"), {"run.steps": 60})
-    folder = sick_run(experiment)
+    folder = failing_run(experiment)
     advised = [offer_of(cure(key), experiment) for key in ("relu", "batch-norm")]
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
@@ -303,10 +303,10 @@ async def test_a_net_is_measured_before_it_is_trained_and_nothing_is_left(home: 
 async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_returns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sick = sick_run()
+    failing = failing_run()
     launcher = Launcher(lambda trainer: trainer.train(decades=0.3, learns=True))
     monkeypatch.setattr(cure_study, "__kwdefaults__", {"start": launcher, "only_follow": False})
-    app = GradtuiApp(attach=sick)
+    app = GradtuiApp(attach=failing)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: "T try all cures" in screen_text(app))
@@ -328,22 +328,22 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_return
         await pilot.press("enter")
         await until(pilot, lambda: lab.comparison.partner is not None and app.screen is lab)
         assert lab.followed.folder == best.folder
-        assert lab.comparison.partner.folder == sick
+        assert lab.comparison.partner.folder == failing
         await pilot.press("T")
-        # Of the sick net, not of the cured one that is on the screen; and what was trained is not trained again.
+        # Of the failing net, not of the cured one that is on the screen; and what was trained is not trained again.
         await until(pilot, lambda: "✓ done" in screen_text(app))
         assert lab.comparison.cures is trials
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is lab)
-        # Back to the list of cures, over the sick run, which is being read meanwhile.
+        # Back to the list of cures, over the failing run, which is being read meanwhile.
         await pilot.press("escape")
         await until(pilot, lambda: "✓ done" in screen_text(app))
-        await until(pilot, lambda: lab.followed.folder == sick)
+        await until(pilot, lambda: lab.followed.folder == failing)
 
 
 @pytest.mark.parametrize("well", [False, True])
 async def test_a_steep_profile_alarms_only_where_something_is_wrong(well: bool) -> None:
-    run = sick_run(decades=2.5, learns=well)
+    run = failing_run(decades=2.5, learns=well)
     app = GradtuiApp(attach=run)
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)

@@ -23,7 +23,7 @@ from gradtui.ui.screens.study.study_tables import cure_columns
 from gradtui.ui.widgets.row_table import RowTable, TableState
 from gradtui.ui.widgets.table_columns import SIGNS, placed
 from tests.support.lab import ASCII, SIZES, alien, lab_of, no_standby, screen_text, until
-from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids
+from tests.support.studies import Launcher, Trainer, failing_run, fixes, sigmoids
 
 __all__ = ["no_standby"]
 
@@ -58,7 +58,7 @@ async def shown(pilot: Pilot[None], study: Study) -> tuple[CuresScreen, list[Pat
 async def test_every_end_is_shown_in_numbers_with_the_baseline_profile_beside_the_cure(
     size: tuple[int, int],
 ) -> None:
-    study = cure_study(sick_run(), CURES, jobs=2, start=Launcher(unlike))
+    study = cure_study(failing_run(), CURES, jobs=2, start=Launcher(unlike))
     app = GradtuiApp()
     async with app.run_test(size=size) as pilot:
         screen, _ = await shown(pilot, study)
@@ -101,7 +101,7 @@ async def test_running_cure_has_a_bar_and_waiting_cures_say_so(size: tuple[int, 
     launcher = Launcher()
     app = GradtuiApp()
     async with app.run_test(size=size) as pilot:
-        await shown(pilot, cure_study(sick_run(sigmoids(run__steps=120)), CURES, jobs=2, start=launcher))
+        await shown(pilot, cure_study(failing_run(sigmoids(run__steps=120)), CURES, jobs=2, start=launcher))
         assert "◌ starting" in screen_text(app)
         await until(pilot, lambda: screen_text(app).count("waiting") == 2)
         launcher.started[0].train(steps=60, end=None)
@@ -116,7 +116,7 @@ async def test_running_cure_has_a_bar_and_waiting_cures_say_so(size: tuple[int, 
 async def test_a_low_screen_lists_all_cures_where_the_gradients_have_no_room() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        study = cure_study(sick_run(sigmoids(run__steps=40)), jobs=2, start=Launcher(heals))
+        study = cure_study(failing_run(sigmoids(run__steps=40)), jobs=2, start=Launcher(fixes))
         screen, _ = await shown(pilot, study)
         await until(pilot, lambda: "✓ done" in screen_text(app))
         await pilot.pause(0.1)
@@ -134,7 +134,7 @@ async def test_a_low_screen_lists_all_cures_where_the_gradients_have_no_room() -
 
 async def test_chosen_cure_stays_chosen_when_its_place_changes_and_opens_its_run() -> None:
     launcher = Launcher()
-    study = cure_study(sick_run(), CURES, jobs=4, start=launcher)
+    study = cure_study(failing_run(), CURES, jobs=4, start=launcher)
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         screen, answers = await shown(pilot, study)
@@ -142,7 +142,7 @@ async def test_chosen_cure_stays_chosen_when_its_place_changes_and_opens_its_run
         await pilot.press("down", "j", "k", "down")
         assert screen.row is not None
         assert screen.row.key == "tanh-xavier"
-        heals(launcher.started[3])
+        fixes(launcher.started[3])
         await until(pilot, lambda: screen.at == 1)
         assert screen.row.key == "tanh-xavier"
         await pilot.press("enter")
@@ -153,16 +153,16 @@ async def test_best_cure_is_chosen_before_the_person_chooses() -> None:
     launcher = Launcher()
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
-        screen, _ = await shown(pilot, cure_study(sick_run(), CURES, jobs=4, start=launcher))
+        screen, _ = await shown(pilot, cure_study(failing_run(), CURES, jobs=4, start=launcher))
         await until(pilot, lambda: len(launcher.started) == 4)
-        heals(launcher.started[2])
+        fixes(launcher.started[2])
         await until(pilot, lambda: screen.row is not None and screen.row.key == "elu")
 
 
 async def test_waiting_cure_has_no_run_to_open() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
-        screen, answers = await shown(pilot, cure_study(sick_run(), CURES, jobs=1, start=Launcher()))
+        screen, answers = await shown(pilot, cure_study(failing_run(), CURES, jobs=1, start=Launcher()))
         await pilot.press("end", "enter")
         await pilot.pause()
         assert screen.row is not None
@@ -172,7 +172,7 @@ async def test_waiting_cure_has_no_run_to_open() -> None:
 
 async def test_cures_continue_when_the_screen_is_left_and_it_can_be_opened_again() -> None:
     launcher = Launcher()
-    study = cure_study(sick_run(), CURES, jobs=1, start=launcher)
+    study = cure_study(failing_run(), CURES, jobs=1, start=launcher)
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         _, answers = await shown(pilot, study)
@@ -180,7 +180,7 @@ async def test_cures_continue_when_the_screen_is_left_and_it_can_be_opened_again
         await until(pilot, lambda: answers == [None])
         for _ in range(4):
             await until(pilot, lambda: bool(launcher.running))
-            heals(launcher.running[0])
+            fixes(launcher.running[0])
         await until(pilot, lambda: study.state.done)
         await shown(pilot, study)
         await until(pilot, lambda: "done: 3 of 3 fix it" in screen_text(app))
@@ -190,7 +190,7 @@ async def test_x_stops_the_running_cures() -> None:
     launcher = Launcher()
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
-        await shown(pilot, cure_study(sick_run(), CURES, jobs=2, start=launcher))
+        await shown(pilot, cure_study(failing_run(), CURES, jobs=2, start=launcher))
         await until(pilot, lambda: len(launcher.started) == 2)
         await pilot.press("x")
         await until(pilot, lambda: "■ stopped" in screen_text(app))
@@ -207,7 +207,7 @@ async def test_s_saves_the_experiment_of_the_chosen_cure(
     monkeypatch.chdir(tmp_path)
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
-        await shown(pilot, cure_study(sick_run(), CURES, jobs=2, start=Launcher()))
+        await shown(pilot, cure_study(failing_run(), CURES, jobs=2, start=Launcher()))
         await pilot.press("s")
         await pilot.pause()
         await pilot.press("enter")
@@ -216,8 +216,8 @@ async def test_s_saves_the_experiment_of_the_chosen_cure(
 
 
 async def test_click_chooses_a_cure_and_a_second_click_opens_it() -> None:
-    launcher = Launcher(heals)
-    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    launcher = Launcher(fixes)
+    study = cure_study(failing_run(), CURES, jobs=2, start=launcher)
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         screen, answers = await shown(pilot, study)
@@ -234,7 +234,7 @@ async def test_nothing_to_compare_is_explained_in_one_line() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await lab_of(pilot)
-        app.push_screen(CuresScreen(cure_study(sick_run(decades=0.3, learns=True), start=Launcher())))
+        app.push_screen(CuresScreen(cure_study(failing_run(decades=0.3, learns=True), start=Launcher())))
         await until(pilot, lambda: "no problem was found, so there is nothing to cure" in screen_text(app))
         await pilot.press("down", "enter", "s", "escape")
         await lab_of(pilot)
@@ -243,7 +243,7 @@ async def test_nothing_to_compare_is_explained_in_one_line() -> None:
 async def test_ascii_terminal_gets_ascii_characters_only() -> None:
     app = GradtuiApp(terminal=ASCII)
     async with app.run_test(size=(120, 36)) as pilot:
-        await shown(pilot, cure_study(sick_run(), CURES, jobs=2, start=Launcher(unlike)))
+        await shown(pilot, cure_study(failing_run(), CURES, jobs=2, start=Launcher(unlike)))
         await until(pilot, lambda: "done: 1 of 3 fix it" in screen_text(app))
         assert not alien(app)
 

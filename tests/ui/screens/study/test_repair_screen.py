@@ -13,7 +13,7 @@ from gradtui.study.live_repair import LiveRepair
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.study.repair_screen import RepairScreen
 from tests.support.lab import lab_of, no_standby, screen_text, until
-from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids
+from tests.support.studies import Launcher, Trainer, failing_run, fixes, sigmoids
 
 __all__ = ["no_standby"]
 
@@ -44,9 +44,9 @@ async def test_each_round_is_shown_and_the_best_one_is_chosen_saved_and_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    sick = sick_run()
+    failing = failing_run()
     launcher = Launcher(learns_with_relu)
-    repair = LiveRepair(sigmoids(), sick, start=launcher, trial_seconds=0)
+    repair = LiveRepair(sigmoids(), failing, start=launcher, trial_seconds=0)
     app = GradtuiApp()
     async with app.run_test(size=(100, 36)) as pilot:
         screen, answers = await shown(pilot, repair)
@@ -58,7 +58,7 @@ async def test_each_round_is_shown_and_the_best_one_is_chosen_saved_and_opened(
         # The run on the screen was round 0; the others are runs with a parent each.
         assert len(launcher.started) == 3
         assert launcher.started[0].parent is not None
-        assert launcher.started[0].parent.run == sick.name
+        assert launcher.started[0].parent.run == failing.name
         assert screen.at == 3
         assert "why: " in text
         assert "change: net.0." in text
@@ -75,7 +75,7 @@ async def test_each_round_is_shown_and_the_best_one_is_chosen_saved_and_opened(
 
 
 async def test_the_fixes_are_tried_first_and_what_came_of_it_is_said() -> None:
-    repair = LiveRepair(sigmoids(), sick_run(), start=Launcher(heals))
+    repair = LiveRepair(sigmoids(), failing_run(), start=Launcher(fixes))
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         await shown(pilot, repair)
@@ -86,7 +86,7 @@ async def test_the_fixes_are_tried_first_and_what_came_of_it_is_said() -> None:
 
 async def test_esc_stops_the_training_and_a_second_esc_leads_back() -> None:
     launcher = Launcher()
-    repair = LiveRepair(sigmoids(), sick_run(), start=launcher, trial_seconds=0)
+    repair = LiveRepair(sigmoids(), failing_run(), start=launcher, trial_seconds=0)
     app = GradtuiApp()
     async with app.run_test(size=(100, 36)) as pilot:
         _, answers = await shown(pilot, repair)
@@ -108,8 +108,8 @@ async def test_esc_stops_the_training_and_a_second_esc_leads_back() -> None:
 
 
 async def test_a_run_that_was_stopped_early_is_trained_anew_first() -> None:
-    launcher = Launcher(heals)
-    stopped = sick_run(steps=10, end="stopped")
+    launcher = Launcher(fixes)
+    stopped = failing_run(steps=10, end="stopped")
     app = GradtuiApp()
     async with app.run_test(size=(100, 36)) as pilot:
         await shown(pilot, LiveRepair(sigmoids(), stopped, start=launcher, trial_seconds=0))
@@ -118,13 +118,13 @@ async def test_a_run_that_was_stopped_early_is_trained_anew_first() -> None:
 
 
 async def test_the_key_of_the_lab_repairs_the_run_without_the_cure_and_leads_back() -> None:
-    launcher = Launcher(heals)
-    sick = sick_run()
-    app = GradtuiApp(attach=sick)
+    launcher = Launcher(fixes)
+    failing = failing_run()
+    app = GradtuiApp(attach=failing)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: "fix in rounds" in screen_text(app))
-        repair = LiveRepair(sigmoids(), sick, start=launcher, trial_seconds=0)
+        repair = LiveRepair(sigmoids(), failing, start=launcher, trial_seconds=0)
         lab.comparison.repaired = repair
         lab.comparison.show_repair()
         await until(pilot, lambda: "○ 3 rounds of under 10 s · space starts" in screen_text(app))
@@ -136,6 +136,6 @@ async def test_the_key_of_the_lab_repairs_the_run_without_the_cure_and_leads_bac
             pilot, lambda: lab.followed is not None and lab.followed.folder == launcher.started[0].folder
         )
         assert lab.comparison.partner is not None
-        assert lab.comparison.partner.folder == sick
+        assert lab.comparison.partner.folder == failing
         await pilot.press("escape")
         await until(pilot, lambda: "Fixed after 1 round" in screen_text(app))
